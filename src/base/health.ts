@@ -1,0 +1,5 @@
+/** What a dependency says of itself for `/ready`: `reason` names the cause when `ok` is false. */
+export interface Health {
+  readonly ok: boolean;
+  readonly reason?: string;
+}
