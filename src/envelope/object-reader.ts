@@ -1,0 +1,156 @@
+/** Reads ranges and whole objects of format 1 from streams of stored bytes. */
+import { ByteReader } from '../base/byte-reader.ts';
+import type { ByteStream } from '../base/byte-stream.ts';
+import type { Envelope } from './envelope.ts';
+import { EnvelopeError } from './envelope-error.ts';
+import { readIndexRegion } from './index-region-reader.ts';
+import { ObjectLayout, type RangePlan } from './layout.ts';
+import type { ObjectIndex } from './object-index.ts';
+import type { ObjectSecrets } from './object-secrets.ts';
+import { ownedStream } from './owned-stream.ts';
+import { plaintextSizeOrThrow } from './sealed-metadata.ts';
+import { SliceDecryptor } from './slice-decryptor.ts';
+
+/** What every reading needs. */
+interface ReadInput {
+  /** May be disposed as soon as the call returned. */
+  readonly secrets: ObjectSecrets;
+  /** Opened with these secrets before (`openEnvelope`). */
+  readonly envelope: Envelope;
+  readonly ciphertext: ByteStream;
+}
+
+/** A range; `ciphertext` begins at `plan.storedFirst` and may go on behind `plan.storedLast`. */
+export interface DecryptRangeInput extends ReadInput {
+  readonly layout: ObjectLayout;
+  readonly plan: RangePlan;
+  /** Header of the first part, where the plan says `headerNeeded`. */
+  readonly firstHeader?: Uint8Array;
+}
+
+/** A whole object; `ciphertext` is all of it. */
+export interface DecryptWholeInput extends ReadInput {
+  readonly storedBytes: number;
+  /** Called with the index once all of the object verified. */
+  readonly onIndex?: (index: ObjectIndex) => void;
+}
+
+/** A whole multipart object whose index was read before. */
+export interface DecryptWholeMultipartInput extends DecryptWholeInput {
+  readonly layout: ObjectLayout;
+}
+
+/**
+ * Exactly `plan.takeBytes` of plaintext, each byte after its segment verified. An error in the middle is thrown by the
+ * iteration (F1-READ-5): EnvelopeError `authentication_failed` or `truncated`; the ciphertext's own errors pass unchanged.
+ * @throws RangeError when `firstHeader` is missing.
+ */
+export function decryptRange({
+  secrets,
+  envelope,
+  layout,
+  plan,
+  firstHeader,
+  ciphertext,
+}: DecryptRangeInput): ByteStream {
+  assertLayout(envelope, layout);
+  if (plan.headerNeeded !== undefined && firstHeader === undefined) {
+    throw new RangeError('the range needs the header of its first part');
+  }
+  const reader = new ByteReader(ciphertext);
+  const slices = new SliceDecryptor({
+    secrets,
+    envelope,
+    plan,
+    firstHeader: firstHeader ?? envelope.floeHeader,
+    reader,
+  });
+  let skipBytes = plan.skipBytes;
+  let takeBytes = plan.takeBytes;
+  const next = async () => {
+    while (takeBytes > 0) {
+      const piece = await slices.next();
+      // Only a plan of another layout than the slices' can end early.
+      if (piece === undefined) throw new RangeError('the plan has fewer bytes than it says');
+      const wanted = piece.subarray(skipBytes, skipBytes + takeBytes);
+      skipBytes = Math.max(0, skipBytes - piece.length);
+      takeBytes -= wanted.length;
+      if (wanted.length > 0) return wanted;
+    }
+    return undefined;
+  };
+  return ownedStream(next, () => release(slices, reader));
+}
+
+/**
+ * All of an object of the single layout. The last segment is held back until the index region verified (F1-READ-3).
+ * @throws EnvelopeError `not_format_1`; the iteration throws all others.
+ */
+export function decryptWholeSingle(input: DecryptWholeInput): ByteStream {
+  const { envelope, storedBytes } = input;
+  const plaintextBytes = plaintextSizeOrThrow(storedBytes);
+  const layout = ObjectLayout.single({ plaintextBytes, segmentSizeBytes: envelope.segmentSizeBytes });
+  return decryptWhole({ ...input, layout });
+}
+
+/**
+ * All of a multipart object, by the layout from its index. The last segment is held back until the index region verified
+ * and the index proved to be the same (F1-READ-3, F1-READ-4).
+ * @throws EnvelopeError `size_mismatch`; the iteration throws all others.
+ */
+export function decryptWholeMultipart(input: DecryptWholeMultipartInput): ByteStream {
+  if (input.layout.storedBytes !== input.storedBytes) {
+    throw new EnvelopeError('size_mismatch', 'the object has another length than its index says');
+  }
+  return decryptWhole(input);
+}
+
+function decryptWhole(input: DecryptWholeMultipartInput): ByteStream {
+  const { envelope, layout, ciphertext, onIndex } = input;
+  assertLayout(envelope, layout);
+  const secrets = input.secrets.clone();
+  const reader = new ByteReader(ciphertext);
+  const plan = layout.whole();
+  const slices = new SliceDecryptor({ secrets, envelope, plan, firstHeader: undefined, reader });
+  const holdFrom = lastSegmentStart(layout);
+  const held: Uint8Array[] = [];
+  let position = 0;
+  let verified = false;
+  const next = async () => {
+    while (!verified) {
+      const piece = await slices.next();
+      if (piece === undefined) {
+        const index = await readIndexRegion({ secrets, envelope, layout, reader });
+        verified = true;
+        onIndex?.(index);
+      } else if (position < holdFrom) {
+        position += piece.length;
+        return piece;
+      } else held.push(piece);
+    }
+    return held.shift();
+  };
+  return ownedStream(next, async () => {
+    secrets.dispose();
+    await release(slices, reader);
+  });
+}
+
+/** Where the last segment that has any bytes begins; an empty last part has none. */
+function lastSegmentStart({ parts, segmentSizeBytes }: ObjectLayout): number {
+  const last = parts.findLast(({ plaintextBytes }) => plaintextBytes > 0);
+  if (last === undefined) return 0;
+  const before = Math.ceil(last.plaintextBytes / segmentSizeBytes) - 1;
+  return last.plaintextOffset + before * segmentSizeBytes;
+}
+
+function assertLayout(envelope: Envelope, layout: ObjectLayout): void {
+  if (envelope.layout !== layout.kind || envelope.segmentSizeBytes !== layout.segmentSizeBytes) {
+    throw new RangeError('the layout is not that of the envelope');
+  }
+}
+
+async function release(slices: SliceDecryptor, reader: ByteReader): Promise<void> {
+  slices.dispose();
+  await reader.close();
+}

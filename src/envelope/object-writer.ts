@@ -1,0 +1,161 @@
+/** Writes messages and whole objects of format 1 as streams. */
+import type { ByteStream } from '../base/byte-stream.ts';
+import { FloeEncryptor, type FloeSuite } from '../crypto/floe.ts';
+import { encryptMessage } from '../crypto/floe-stream.ts';
+import { systemRandom, type RandomSource } from '../crypto/random.ts';
+import type { SealedChecksum } from './checksums.ts';
+import { EnvelopeError } from './envelope-error.ts';
+import { attemptTagOf, messageAad } from './message.ts';
+import { buildIndexRegion, contiguousRegion } from './object-index.ts';
+import type { ObjectSecrets } from './object-secrets.ts';
+import { ownedStream } from './owned-stream.ts';
+import { maxPartNumber, partStoredSize, storedSize } from './sizes.ts';
+
+export { partPlaintextSize, partStoredSize } from './sizes.ts';
+
+/** A last segment and an index region up to this length go out as one chunk: copying them is cheaper than a write. */
+const joinBelowBytes = 65_536;
+
+/** What every message is made of. */
+interface MessageInput {
+  /** May be disposed as soon as the call returned. */
+  readonly secrets: ObjectSecrets;
+  readonly suite: FloeSuite;
+  readonly segmentSizeBytes: number;
+  readonly plaintext: ByteStream;
+  /** Exactly so many bytes `plaintext` has. */
+  readonly plaintextBytes: number;
+  /** Injected by tests only. */
+  readonly random?: RandomSource;
+}
+
+/** A whole object of the single layout. */
+export interface EncryptObjectInput extends MessageInput {
+  /** Called once, after the plaintext ended. */
+  readonly checksums: () => readonly SealedChecksum[];
+}
+
+/** A part of the multipart layout. */
+export interface EncryptPartInput extends MessageInput {
+  /** 1 to 10 000. */
+  readonly partNumber: number;
+}
+
+/** An object about to be sent; `body` is to be iterated once. */
+export interface EncryptedObject {
+  /** For the envelope. */
+  readonly floeHeader: Uint8Array;
+  readonly storedBytes: number;
+  readonly body: ByteStream;
+}
+
+/** A part about to be sent; `body` is to be iterated once. */
+export interface EncryptedPart {
+  readonly header: Uint8Array;
+  /** 8 bytes for the index. */
+  readonly attemptTag: Uint8Array;
+  readonly storedBytes: number;
+  readonly body: ByteStream;
+}
+
+/**
+ * Encrypts a PutObject: the message, then the index region. The body fails with EnvelopeError `size_mismatch` when the
+ * plaintext has another length; what the plaintext's stream throws passes unchanged.
+ */
+export function encryptObject(input: EncryptObjectInput): EncryptedObject {
+  const { plaintextBytes, segmentSizeBytes, checksums, random = systemRandom } = input;
+  const storedBytes = storedSize(plaintextBytes);
+  const messageBytes = partStoredSize(plaintextBytes, segmentSizeBytes);
+  const { encryptor, body } = startMessage(input, 0);
+  const secrets = input.secrets.clone();
+  const messages = body[Symbol.asyncIterator]();
+  const attemptTag = attemptTagOf(encryptor.header);
+  const buildRegion = () =>
+    buildIndexRegion({
+      secrets,
+      index: {
+        totalPlaintextBytes: plaintextBytes,
+        parts: [{ partNumber: 0, plaintextBytes, attemptTag }],
+        checksums: checksums(),
+      },
+      layout: 'single',
+      segmentSizeBytes,
+      random,
+    });
+
+  let sentBytes = 0;
+  let region: AsyncIterator<Uint8Array> | undefined;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    if (region !== undefined) return valueOf(await region.next());
+    const chunk = valueOf(await messages.next());
+    if (chunk === undefined) throw lengthMismatch();
+    sentBytes += chunk.length;
+    if (sentBytes < messageBytes) return chunk;
+    const built = buildRegion();
+    const joins = chunk.length <= joinBelowBytes && built.lengthBytes <= joinBelowBytes;
+    region = (joins ? nothing() : built.stream())[Symbol.asyncIterator]();
+    return joins ? Buffer.concat([chunk, contiguousRegion(built)]) : chunk;
+  };
+  const close = async () => {
+    secrets.dispose();
+    await messages.return?.();
+  };
+  return { floeHeader: encryptor.header, storedBytes, body: ownedStream(next, close) };
+}
+
+/** Encrypts a part of a multipart upload, under a fresh FLOE IV each time; the body fails as that of `encryptObject`. */
+export function encryptPart(input: EncryptPartInput): EncryptedPart {
+  const { partNumber, plaintextBytes, segmentSizeBytes } = input;
+  // F1-MSG-3
+  if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > maxPartNumber) {
+    throw new RangeError(`the number of a part is 1 to ${maxPartNumber}`);
+  }
+  const { encryptor, body } = startMessage(input, partNumber);
+  return {
+    header: encryptor.header,
+    attemptTag: attemptTagOf(encryptor.header),
+    storedBytes: partStoredSize(plaintextBytes, segmentSizeBytes),
+    body,
+  };
+}
+
+/** A message under a fresh IV (F1-MSG-1), whose keys are cleared when its body ends. */
+function startMessage(input: MessageInput, partNumber: number): { encryptor: FloeEncryptor; body: ByteStream } {
+  const { secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, random = systemRandom } = input;
+  using key = secrets.messageKey(partNumber);
+  const encryptor = new FloeEncryptor(key, messageAad(partNumber), { suite, segmentSizeBytes }, { random });
+  const chunks = encryptMessage(encryptor, exactly(plaintext, plaintextBytes))[Symbol.asyncIterator]();
+  const body = ownedStream(
+    async () => valueOf(await chunks.next()),
+    async () => {
+      encryptor.dispose();
+      await chunks.return?.();
+    },
+  );
+  return { encryptor, body };
+}
+
+/** The stream, which fails instead of ending or going on at another length (F1-MSG-7). */
+function exactly(source: ByteStream, lengthBytes: number): ByteStream {
+  const chunks = source[Symbol.asyncIterator]();
+  let left = lengthBytes;
+  const next = async () => {
+    const chunk = valueOf(await chunks.next());
+    left -= chunk?.length ?? 0;
+    if (left < 0 || (chunk === undefined && left > 0)) throw lengthMismatch();
+    return chunk;
+  };
+  return ownedStream(next, async () => {
+    await chunks.return?.();
+  });
+}
+
+function valueOf(step: IteratorResult<Uint8Array>): Uint8Array | undefined {
+  return step.done === true ? undefined : step.value;
+}
+
+function lengthMismatch(): EnvelopeError {
+  return new EnvelopeError('size_mismatch', 'the plaintext has another length than was announced');
+}
+
+async function* nothing(): ByteStream & AsyncGenerator<Uint8Array, void, undefined> {}
