@@ -1,0 +1,128 @@
+import type { Clock } from '../base/clock.ts';
+import { SecretBytes } from '../crypto/secret-bytes.ts';
+import { DescriptionCache, type DatedDescription } from './description-cache.ts';
+import type { KeyEvents, KeyOutcome } from './key-events.ts';
+import { KeyError, type EncryptionContext, type KeyProvider, type WrappedKey } from './key-provider.ts';
+import { quoted } from './quoted.ts';
+
+/** While a key service is not available it is asked again at most this often, where a cached key can serve. */
+const retryAfterMs = 5_000;
+const keyBytes = 32;
+const maxVersionCharacters = 128;
+const maxCiphertextBytes = 1_024;
+
+/** A key provider as the caches see it: measured, its answers checked, and whether it answers at all remembered. */
+export class Kek {
+  readonly name: string;
+  readonly provider: KeyProvider;
+  readonly #clock: Clock;
+  readonly #events: KeyEvents;
+  readonly #descriptions: DescriptionCache;
+  #downSinceMs: number | undefined;
+
+  constructor(provider: KeyProvider, { clock, events }: { readonly clock: Clock; readonly events: KeyEvents }) {
+    this.name = provider.name;
+    this.provider = provider;
+    this.#clock = clock;
+    this.#events = events;
+    this.#descriptions = new DescriptionCache(provider, { clock });
+  }
+
+  /**
+   * Whether it was not available when last asked, so that cached keys had better serve: they do so at once, while
+   * every few seconds it is asked again in the background.
+   */
+  tideOver(): boolean {
+    if (this.#downSinceMs === undefined) return false;
+    const sinceMs = this.#clock.now() - this.#downSinceMs;
+    if (sinceMs < 0 || sinceMs >= retryAfterMs) {
+      this.#downSinceMs = this.#clock.now();
+      // What fails here is noted by `#describe`, and tells whoever needs an answer when they ask for it.
+      void this.#describe(() => this.#descriptions.refresh()).catch(() => {});
+    }
+    return true;
+  }
+
+  /** Its versions as of a few seconds ago at most; undefined while it is not available. */
+  async description(signal?: AbortSignal): Promise<DatedDescription | undefined> {
+    if (this.tideOver()) return undefined;
+    try {
+      return await this.#describe(() => this.#descriptions.get(signal));
+    } catch (error) {
+      if (isUnavailable(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws KeyError `misconfigured` also where the answer is longer than an envelope can hold. */
+  async wrap(key: SecretBytes, context: EncryptionContext, signal: AbortSignal): Promise<WrappedKey> {
+    const wrapped = await this.#measured('wrap', signal, () => this.provider.wrap(key, context, signal));
+    if (!isStorable(wrapped)) {
+      throw new KeyError('misconfigured', `key ${quoted(this.name)} gives wrapped keys that no envelope can hold`);
+    }
+    return wrapped;
+  }
+
+  /** @throws KeyError `wrong_key` also where what comes out is not 32 bytes. */
+  async unwrap(wrapped: WrappedKey, context: EncryptionContext, signal: AbortSignal): Promise<SecretBytes> {
+    if (!isStorable(wrapped)) throw this.#wrongKey(wrapped.version);
+    const key = await this.#measured('unwrap', signal, () => this.provider.unwrap(wrapped, context, signal));
+    if (key.bytes.length === keyBytes) return key;
+    key.dispose();
+    throw this.#wrongKey(wrapped.version);
+  }
+
+  async #measured<T>(call: 'wrap' | 'unwrap', signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    const startedMs = performance.now();
+    let outcome: KeyOutcome = 'ok';
+    try {
+      const result = await run();
+      this.#downSinceMs = undefined;
+      return result;
+    } catch (error) {
+      outcome = outcomeOf(error, signal);
+      if (isUnavailable(error)) this.#downSinceMs = this.#clock.now();
+      throw error;
+    } finally {
+      this.#events[call]({ keyName: this.name, outcome, durationMs: performance.now() - startedMs });
+    }
+  }
+
+  async #describe(ask: () => Promise<DatedDescription>): Promise<DatedDescription> {
+    try {
+      const description = await ask();
+      this.#downSinceMs = undefined;
+      return description;
+    } catch (error) {
+      if (isUnavailable(error)) this.#downSinceMs = this.#clock.now();
+      throw error;
+    }
+  }
+
+  #wrongKey(version: string): KeyError {
+    return new KeyError(
+      'wrong_key',
+      `what is said to be wrapped by version ${quoted(version)} of key ${quoted(this.name)} is not a wrapped key`,
+    );
+  }
+}
+
+/** Whether the key service did not answer: the one failure that cached keys tide over. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof KeyError && error.code === 'unavailable';
+}
+
+function isStorable({ version, ciphertext }: WrappedKey): boolean {
+  return (
+    version.length > 0 &&
+    version.length <= maxVersionCharacters &&
+    /^[\x20-\x7e]+$/.test(version) &&
+    ciphertext.length > 0 &&
+    ciphertext.length <= maxCiphertextBytes
+  );
+}
+
+function outcomeOf(error: unknown, signal: AbortSignal): KeyOutcome {
+  if (error instanceof KeyError) return error.code;
+  return signal.aborted ? 'aborted' : 'error';
+}

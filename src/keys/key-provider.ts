@@ -1,0 +1,55 @@
+import { CodedError } from '../base/coded-error.ts';
+import type { Health } from '../base/health.ts';
+import type { SecretBytes } from '../crypto/secret-bytes.ts';
+
+/** Why a key operation failed. `unavailable` is the only one worth a retry. */
+export type KeyErrorCode =
+  | 'unavailable' // the key service cannot be reached or is sealed
+  | 'not_found' // no such key, or no such version of it
+  | 'outside_window' // the version exists but is older than `readPrevious` allows
+  | 'denied' // the key service refused our credentials
+  | 'wrong_key' // the ciphertext does not open: another key, another context, or altered bytes
+  | 'misconfigured'; // unreadable keyring file, bad permissions, canary mismatch
+
+/** Failure of a key operation; the message never contains key material. */
+export class KeyError extends CodedError<KeyErrorCode> {}
+
+/**
+ * Non-secret facts that a wrapped key is bound to (AWS KMS calls this the encryption context).
+ * Unwrapping with any other context fails.
+ */
+export interface EncryptionContext {
+  readonly policy: string;
+  readonly bucket: string;
+}
+
+/** A 32-byte key wrapped by one version of a KEK. */
+export interface WrappedKey {
+  /** Version of the KEK, as the provider names it; at most 128 bytes of ASCII. */
+  readonly version: string;
+  /** Provider-specific ciphertext, at most 1 024 bytes. */
+  readonly ciphertext: Uint8Array;
+}
+
+/** The versions of a KEK: `versions[0]` is current, the rest are older ones, newest first. */
+export interface KeyDescription {
+  readonly versions: readonly string[];
+}
+
+/**
+ * Port to a key-encryption key (KEK): a local keyring, AWS KMS or Vault Transit.
+ * Invariants, checked by `test/contract/key-provider.ts`:
+ * - `wrap` uses the current version and says which it was.
+ * - `unwrap(wrap(k, c), c)` gives `k`; with any other context it fails with `wrong_key`.
+ * - A version that is not known fails with `not_found`; a service that does not answer with `unavailable`.
+ * - The dual-read window is not the provider's affair: it unwraps every version that it still holds.
+ */
+export interface KeyProvider {
+  /** Name under `keys:` in the configuration; stands in every envelope. */
+  readonly name: string;
+  describe(signal?: AbortSignal): Promise<KeyDescription>;
+  wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey>;
+  unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes>;
+  health(signal?: AbortSignal): Promise<Health>;
+  close(): Promise<void>;
+}

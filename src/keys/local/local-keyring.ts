@@ -1,0 +1,211 @@
+import { stat } from 'node:fs/promises';
+
+import { systemClock, type Clock } from '../../base/clock.ts';
+import type { Health } from '../../base/health.ts';
+import { AeadError, aeadOverheadBytes, openAead, sealAead } from '../../crypto/aead.ts';
+import { systemRandom, type RandomSource } from '../../crypto/random.ts';
+import { SecretBytes } from '../../crypto/secret-bytes.ts';
+import { encodeContext } from '../encryption-context.ts';
+import {
+  KeyError,
+  type EncryptionContext,
+  type KeyDescription,
+  type KeyProvider,
+  type WrappedKey,
+} from '../key-provider.ts';
+import { quoted } from '../quoted.ts';
+import { kekBytes, serialiseKeyring, type KeyringEntry } from './keyring-document.ts';
+import { changeKeyring, createKeyring, keyringSignature, readKeyring, type KeyringSnapshot } from './keyring-file.ts';
+
+/** A changed file is looked for at most this often, but at once for a version that is not known. */
+const checkIntervalMs = 1_000;
+const wrappedKeyBytes = 32;
+const contextLabel = Buffer.from('s3eg1 kek', 'utf8');
+
+/** Where the keyring is; `create` makes the file on first start, `clock` and `random` are for tests. */
+export interface LocalKeyringOptions {
+  readonly name: string;
+  readonly file: string;
+  readonly create: boolean;
+  readonly clock?: Clock;
+  readonly random?: RandomSource;
+}
+
+/**
+ * Key provider whose KEK versions stand in a file of mode 0600 (format: `parseKeyring`). Wraps with AES-256-GCM under the
+ * current version, with AAD `"s3eg1 kek" | context`. A changed file is picked up while running; one that cannot be read
+ * makes `health` fail and the versions read before stay in use.
+ */
+export class LocalKeyring implements KeyProvider {
+  readonly name: string;
+  readonly #file: string;
+  readonly #clock: Clock;
+  readonly #random: RandomSource;
+  #keyring: KeyringSnapshot;
+  #checkedAtMs: number;
+  #problem: KeyError | undefined;
+  #lastReload: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: LocalKeyringOptions, keyring: KeyringSnapshot) {
+    this.name = options.name;
+    this.#file = options.file;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+    this.#keyring = keyring;
+    this.#checkedAtMs = this.#clock.now();
+  }
+
+  /**
+   * Opens the keyring; with `create` a missing file is made with one random key.
+   * @throws KeyError `misconfigured`: missing, unreadable, open to others, or not a keyring.
+   */
+  static async open(options: LocalKeyringOptions): Promise<LocalKeyring> {
+    const { file, create, clock = systemClock, random = systemRandom } = options;
+    if (create) await createKeyring(file, () => appendVersion([], { clock, random }).content);
+    return new LocalKeyring(options, await readKeyring(file));
+  }
+
+  async describe(signal?: AbortSignal): Promise<KeyDescription> {
+    await this.#refresh(signal);
+    return { versions: this.#keyring.entries.map(({ version }) => version).toReversed() };
+  }
+
+  async wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
+    if (key.bytes.length !== wrappedKeyBytes) throw new RangeError(`only keys of ${wrappedKeyBytes} bytes are wrapped`);
+    await this.#refresh(signal);
+    const current = this.#keyring.entries.at(-1);
+    if (current === undefined) throw this.#closedError();
+    const sealed = sealAead({ key: current.key, plaintext: key.bytes, aad: aadOf(context), random: this.#random });
+    return { version: current.version, ciphertext: sealed };
+  }
+
+  async unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes> {
+    await this.#refresh(signal);
+    if (this.#find(wrapped.version) === undefined) await this.#reload();
+    // From here on without await: a reload disposes the keys that it replaces.
+    const entry = this.#find(wrapped.version);
+    if (entry === undefined) throw this.#unknownVersion(wrapped.version);
+    if (wrapped.ciphertext.length !== wrappedKeyBytes + aeadOverheadBytes) throw this.#wrongKey(entry.version);
+    try {
+      return new SecretBytes(openAead({ key: entry.key, sealed: wrapped.ciphertext, aad: aadOf(context) }));
+    } catch (error) {
+      if (error instanceof AeadError) throw this.#wrongKey(entry.version, error);
+      throw error;
+    }
+  }
+
+  async health(signal?: AbortSignal): Promise<Health> {
+    signal?.throwIfAborted();
+    if (this.#closed) return { ok: false, reason: this.#closedError().message };
+    await this.#reload();
+    return this.#problem === undefined ? { ok: true } : { ok: false, reason: this.#problem.message };
+  }
+
+  /**
+   * Adds a version, which is current from then on; the file is replaced atomically, one rotation at a time over all
+   * processes that share it.
+   * @returns the new version.
+   */
+  async rotate(): Promise<string> {
+    if (this.#closed) throw this.#closedError();
+    const sources = { clock: this.#clock, random: this.#random };
+    const version = await changeKeyring(this.#file, (entries) => appendVersion(entries, sources));
+    await this.#reload();
+    return version;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#lastReload;
+    this.#install({ entries: [], signature: '' });
+  }
+
+  async #refresh(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw this.#closedError();
+    const sinceMs = this.#clock.now() - this.#checkedAtMs;
+    if (sinceMs < 0 || sinceMs >= checkIntervalMs) await this.#reload();
+    if (this.#closed) throw this.#closedError();
+  }
+
+  /** One after the other, so that an older content never replaces a newer one. Never rejects. */
+  #reload(): Promise<void> {
+    this.#checkedAtMs = this.#clock.now();
+    this.#lastReload = this.#lastReload.then(() => this.#loadIfChanged());
+    return this.#lastReload;
+  }
+
+  async #loadIfChanged(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      if (keyringSignature(await stat(this.#file, { bigint: true })) === this.#keyring.signature) {
+        this.#problem = undefined;
+        return;
+      }
+      const keyring = await readKeyring(this.#file);
+      this.#checkSameKeys(keyring);
+      this.#install(keyring);
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem =
+        error instanceof KeyError
+          ? error
+          : new KeyError('misconfigured', `keyring ${this.#file} cannot be read`, { cause: error });
+    }
+  }
+
+  /** A version whose key has changed is a mistake: what it wrapped would be lost. */
+  #checkSameKeys({ entries }: KeyringSnapshot): void {
+    const changed = entries.find(({ version, key }) => this.#find(version)?.key.equals(key) === false);
+    if (changed === undefined) return;
+    for (const { key } of entries) key.dispose();
+    throw new KeyError(
+      'misconfigured',
+      `keyring ${this.#file}: the key of version ${changed.version} has changed; put the old one back and add a new version`,
+    );
+  }
+
+  #install(keyring: KeyringSnapshot): void {
+    const replaced = this.#keyring.entries;
+    this.#keyring = keyring;
+    for (const { key } of replaced) key.dispose();
+  }
+
+  #find(version: string): KeyringEntry | undefined {
+    return this.#keyring.entries.find((entry) => entry.version === version);
+  }
+
+  #unknownVersion(version: string): KeyError {
+    if (this.#closed) return this.#closedError();
+    const why = this.#problem === undefined ? '' : ` (and its file cannot be read again: ${this.#problem.message})`;
+    return new KeyError('not_found', `key ${quoted(this.name)} has no version ${quoted(version)}${why}`);
+  }
+
+  #wrongKey(version: string, cause?: AeadError): KeyError {
+    return new KeyError(
+      'wrong_key',
+      `version ${version} of key ${quoted(this.name)} does not open this: another key, another context, or altered bytes`,
+      cause === undefined ? {} : { cause },
+    );
+  }
+
+  #closedError(): KeyError {
+    return new KeyError('unavailable', `key ${quoted(this.name)} is closed`);
+  }
+}
+
+function aadOf(context: EncryptionContext): Uint8Array {
+  return Buffer.concat([contextLabel, encodeContext(context)]);
+}
+
+/** The keyring's text with one random key more. */
+function appendVersion(
+  entries: readonly KeyringEntry[],
+  { clock, random }: { readonly clock: Clock; readonly random: RandomSource },
+): { readonly content: string; readonly result: string } {
+  using key = new SecretBytes(random(kekBytes));
+  const version = String(Number(entries.at(-1)?.version ?? 0) + 1);
+  const created = new Date(clock.now()).toISOString();
+  return { content: serialiseKeyring([...entries, { version, key, created }]), result: version };
+}
