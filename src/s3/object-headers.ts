@@ -1,0 +1,115 @@
+import { s3Error } from './s3-error.ts';
+
+/** Header names in lower case. Values are bytes as Latin-1 text, which is how node:http and undici carry them. */
+export type HeaderRecord = Readonly<Record<string, string | undefined>>;
+
+/** Our own metadata: never set by a client, never shown to one. */
+const ownMetadata = new Set(['x-amz-meta-s3eg', 'x-amz-meta-s3eg-key']);
+
+const metadataPrefix = 'x-amz-meta-';
+
+/**
+ * Bytes of user metadata (names without `x-amz-meta-`, and values) that an object may have: S3's 2 KiB less what the
+ * envelope needs with a KMS's wrapped key in it.
+ */
+export const maxUserMetadataBytes = 2048 - 896;
+
+const writeHeaders =
+  /^(?:cache-control|content-disposition|content-language|content-type|expires|x-amz-storage-class|x-amz-website-redirect-location|x-amz-object-lock-(?:mode|retain-until-date|legal-hold)|x-amz-tagging|x-amz-acl|x-amz-grant-(?:full-control|read|read-acp|write-acp)|x-amz-server-side-encryption(?:-aws-kms-key-id|-context|-bucket-key-enabled)?|x-amz-expected-bucket-owner|x-amz-request-payer)$/;
+
+const deleteHeaders =
+  /^(?:x-amz-bypass-governance-retention|x-amz-mfa|x-amz-expected-bucket-owner|x-amz-request-payer)$/;
+
+const bucketHeaders =
+  /^(?:x-amz-acl|x-amz-grant-(?:full-control|read|read-acp|write|write-acp)|x-amz-bucket-object-lock-enabled|x-amz-object-ownership)$/;
+
+const answerHeaders =
+  /^(?:cache-control|content-disposition|content-encoding|content-language|content-type|expires|last-modified|x-amz-delete-marker|x-amz-expiration|x-amz-missing-meta|x-amz-object-lock-(?:mode|retain-until-date|legal-hold)|x-amz-replication-status|x-amz-request-charged|x-amz-restore|x-amz-server-side-encryption(?:-aws-kms-key-id|-context|-bucket-key-enabled)?|x-amz-storage-class|x-amz-tagging-count|x-amz-version-id|x-amz-website-redirect-location)$/;
+
+/**
+ * What of a client's PutObject or CreateMultipartUpload is stored with the object: system headers and user metadata,
+ * byte for byte (clients that send UTF-8 get the same UTF-8 back). `aws-chunked` leaves Content-Encoding, for it is of
+ * the transfer. All else stays behind: hop-by-hop headers, Expect, signatures, checksums of plaintext.
+ * @throws S3Error InvalidArgument (our own metadata, a value that cannot be sent), MetadataTooLarge, NotImplemented
+ * (SSE-C).
+ */
+export function requestObjectHeaders(headers: HeaderRecord): Record<string, string> {
+  for (const name of Object.keys(headers)) checkClientHeader(name);
+  const chosen = pick(headers, (name) => writeHeaders.test(name) || isUserMetadata(name));
+  const encoding = contentEncoding(headers['content-encoding']);
+  if (encoding !== undefined) chosen['content-encoding'] = encoding;
+  checkMetadataSize(chosen);
+  return sendable(chosen);
+}
+
+/** What of a client's DeleteObject or DeleteObjects goes to the backend. */
+export function requestDeleteHeaders(headers: HeaderRecord): Record<string, string> {
+  return sendable(pick(headers, (name) => deleteHeaders.test(name)));
+}
+
+/** What of a client's CreateBucket goes to the backend. */
+export function requestBucketHeaders(headers: HeaderRecord): Record<string, string> {
+  return sendable(pick(headers, (name) => bucketHeaders.test(name)));
+}
+
+/**
+ * What of a backend's answer about an object goes to the client. Length, ETag, range and checksums are of ciphertext:
+ * the operation sets its own. Nothing that names the backend (Server, request ids, vendor headers) passes.
+ */
+export function responseObjectHeaders(headers: HeaderRecord): Record<string, string> {
+  return pick(headers, (name) => answerHeaders.test(name) || isUserMetadata(name));
+}
+
+function isUserMetadata(name: string): boolean {
+  return name.startsWith(metadataPrefix) && !ownMetadata.has(name);
+}
+
+function pick(headers: HeaderRecord, isChosen: (name: string) => boolean): Record<string, string> {
+  const chosen: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && isChosen(name)) chosen[name] = value;
+  }
+  return chosen;
+}
+
+/** Refuses what undici would not send: a request that it refuses costs its pool a connection slot for good. */
+function sendable(headers: Record<string, string>): Record<string, string> {
+  for (const [name, value] of Object.entries(headers)) {
+    // oxlint-disable-next-line no-control-regex
+    if (/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value)) continue;
+    throw s3Error('InvalidArgument', `The value of the header ${name} holds characters that a header cannot carry.`, {
+      details: { ArgumentName: name },
+    });
+  }
+  return headers;
+}
+
+function checkClientHeader(name: string): void {
+  if (ownMetadata.has(name)) {
+    throw s3Error('InvalidArgument', `The metadata header ${name} is reserved for the gateway.`, {
+      details: { ArgumentName: name },
+    });
+  }
+  if (name.startsWith('x-amz-server-side-encryption-customer-')) {
+    throw s3Error('NotImplemented', undefined, { details: { Header: name } });
+  }
+}
+
+function contentEncoding(header: string | undefined): string | undefined {
+  const codings = (header ?? '').split(',').map((coding) => coding.trim());
+  const kept = codings.filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked');
+  return kept.length === 0 ? undefined : kept.join(', ');
+}
+
+function checkMetadataSize(headers: Readonly<Record<string, string>>): void {
+  let size = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    // One byte a character: the value is the bytes that came.
+    if (name.startsWith(metadataPrefix)) size += name.length - metadataPrefix.length + value.length;
+  }
+  if (size > maxUserMetadataBytes) {
+    throw s3Error('MetadataTooLarge', undefined, {
+      details: { Size: String(size), MaxSizeAllowed: String(maxUserMetadataBytes) },
+    });
+  }
+}

@@ -1,0 +1,109 @@
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+
+/** The only algorithm served; also the first line of a string to sign. */
+export const sigv4Algorithm = 'AWS4-HMAC-SHA256';
+
+/** What a signature's key follows from besides the secret. `date` is `YYYYMMDD`. */
+export interface CredentialScope {
+  readonly date: string;
+  readonly region: string;
+  readonly service: string;
+}
+
+/** `20130524/us-east-1/s3/aws4_request`. */
+export function scopeText(scope: CredentialScope): string {
+  return `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
+}
+
+/** A key takes four HMACs to derive and lives a day; clients and backends are few, so a small cache catches all. */
+const maxCachedKeys = 256;
+const cachedKeys = new Map<string, Buffer>();
+
+/** The signing key (32 bytes, not to be changed) of a secret for a day, region and service; the last 256 are kept. */
+export function signingKey(secretAccessKey: string, scope: CredentialScope): Buffer {
+  const id = `${scope.date}/${scope.region}/${scope.service}/${secretAccessKey}`;
+  const cached = cachedKeys.get(id);
+  if (cached !== undefined) {
+    cachedKeys.delete(id);
+    cachedKeys.set(id, cached);
+    return cached;
+  }
+  const key = deriveSigningKey(secretAccessKey, scope);
+  cachedKeys.set(id, key);
+  for (const oldest of cachedKeys.keys()) {
+    if (cachedKeys.size <= maxCachedKeys) break;
+    cachedKeys.delete(oldest);
+  }
+  return key;
+}
+
+function deriveSigningKey(secretAccessKey: string, scope: CredentialScope): Buffer {
+  const dateKey = hmac(`AWS4${secretAccessKey}`, scope.date);
+  const regionKey = hmac(dateKey, scope.region);
+  const serviceKey = hmac(regionKey, scope.service);
+  return hmac(serviceKey, 'aws4_request');
+}
+
+function hmac(key: string | Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest();
+}
+
+/** HMAC-SHA-256 of a string to sign, as lower-case hex. */
+export function signatureOf(key: Buffer, stringToSign: string): string {
+  return createHmac('sha256', key).update(stringToSign).digest('hex');
+}
+
+/** The parts of a canonical request, each in its canonical form. `headerLines` ends with a line feed. */
+export interface CanonicalRequestParts {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headerLines: string;
+  readonly signedHeaders: string;
+  readonly payloadHash: string;
+}
+
+/** The canonical request (AWS Signature Version 4, "Task 1"). */
+export function canonicalRequest(parts: CanonicalRequestParts): string {
+  const { method, path, query, headerLines, signedHeaders, payloadHash } = parts;
+  return `${method}\n${path}\n${query}\n${headerLines}\n${signedHeaders}\n${payloadHash}`;
+}
+
+/** The string to sign of a canonical request. `timestamp` is `YYYYMMDDTHHMMSSZ`. */
+export function stringToSign(canonical: string, timestamp: string, scope: string): string {
+  return `${sigv4Algorithm}\n${timestamp}\n${scope}\n${hashHeaderText(canonical)}`;
+}
+
+/**
+ * A header's value as it is signed: without spaces around it, runs of spaces inside made one. Only ASCII blanks count:
+ * in a Latin-1 string U+00A0 may be the second byte of a letter.
+ */
+export function canonicalHeaderValue(value: string): string {
+  if (!/^[ \t]|[ \t]$|[ \t]{2}|\t/.test(value)) return value;
+  return value.replaceAll(/[ \t]+/g, ' ').replaceAll(/^ | $/g, '');
+}
+
+/** SHA-256 over the bytes on the wire: header values are Latin-1 strings, one character a byte, as HTTP stacks have them. */
+function hashHeaderText(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- the range is that of ASCII
+  return /^[\0-\x7f]*$/.test(text) ? hash('sha256', text) : hash('sha256', Buffer.from(text, 'latin1'));
+}
+
+let lastSecond = Number.NaN;
+let lastTimestamp = '';
+
+/** `YYYYMMDDTHHMMSSZ` of a time in milliseconds since the epoch. */
+export function timestampOf(timeMs: number): string {
+  const second = Math.floor(timeMs / 1000);
+  if (second !== lastSecond) {
+    lastTimestamp = `${new Date(second * 1000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+    lastSecond = second;
+  }
+  return lastTimestamp;
+}
+
+/** Compares signatures in a time that does not tell where they differ. */
+export function equalSignatures(a: string, b: string): boolean {
+  const [bytesA, bytesB] = [Buffer.from(a), Buffer.from(b)];
+  return bytesA.length === bytesB.length && timingSafeEqual(bytesA, bytesB);
+}

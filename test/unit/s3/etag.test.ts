@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import * as fc from 'fast-check';
+
+import {
+  backendEtag,
+  clientEtag,
+  mapConditions,
+  parseEntityTags,
+  parsePartEtag,
+  partEtag,
+} from '../../../src/s3/etag.ts';
+
+const md5 = 'd41d8cd98f00b204e9800998ecf8427e';
+
+describe('clientEtag', () => {
+  const table: [string, string][] = [
+    [`"${md5}"`, `"${md5}-0"`],
+    [md5, `"${md5}-0"`],
+    [`"${md5.toUpperCase()}"`, `"${md5.toUpperCase()}-0"`],
+    [`"${md5}-3"`, `"${md5}-3"`],
+    ['"CJjF5tOe="', '"CJjF5tOe="'],
+    [`"${md5}0"`, `"${md5}0"`],
+  ];
+  for (const [backend, client] of table) it(`shows ${backend}`, () => assert.equal(clientEtag(backend), client));
+});
+
+describe('backendEtag', () => {
+  const table: [string, string | undefined][] = [
+    [`"${md5}-0"`, `"${md5}"`],
+    [`${md5}-0`, `"${md5}"`],
+    [`"${md5}"`, undefined],
+    [md5, undefined],
+    [`"${md5}-12"`, `"${md5}-12"`],
+    ['abc', '"abc"'],
+    ['""', '""'],
+  ];
+  for (const [client, backend] of table) it(`maps ${client} back`, () => assert.equal(backendEtag(client), backend));
+
+  it('is the inverse of clientEtag', () => {
+    const hex = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'.split('')), minLength: 31, maxLength: 33 });
+    const backend = fc.oneof(
+      hex,
+      fc.tuple(hex, fc.integer({ min: 1, max: 10_000 })).map(([base, parts]) => `${base}-${parts}`),
+      fc.base64String({ maxLength: 40 }),
+    );
+    fc.assert(fc.property(backend, (etag) => assert.equal(backendEtag(clientEtag(`"${etag}"`)), `"${etag}"`)));
+  });
+});
+
+describe('part ETags', () => {
+  const tag = '0123456789abcdef';
+  it('carry the attempt tag', () => assert.equal(partEtag(`"${md5}"`, tag), `"${md5}-${tag}"`));
+
+  const table: [string, ReturnType<typeof parsePartEtag>][] = [
+    [`"${md5}-${tag}"`, { backendEtag: `"${md5}"`, attemptTag: tag }],
+    [`${md5}-${tag}`, { backendEtag: `"${md5}"`, attemptTag: tag }],
+    [`"${md5}-${tag.toUpperCase()}"`, { backendEtag: `"${md5}"`, attemptTag: tag }],
+    [`"${md5}"`, { backendEtag: `"${md5}"` }],
+    [md5, { backendEtag: `"${md5}"` }],
+    [`"${md5}-0123"`, { backendEtag: `"${md5}-0123"` }],
+    ['', { backendEtag: '""' }],
+    ['"', { backendEtag: '"""' }],
+  ];
+  for (const [etag, parsed] of table) {
+    it(`takes apart ${etag}`, () => assert.deepEqual(parsePartEtag(etag), parsed));
+  }
+
+  it('come back for every backend ETag', () => {
+    const inner = fc.string({ unit: fc.constantFrom('0', 'a', 'f', '-', '=', '/'), minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(inner, (etag) => {
+        assert.deepEqual(parsePartEtag(partEtag(`"${etag}"`, tag)), { backendEtag: `"${etag}"`, attemptTag: tag });
+      }),
+    );
+  });
+});
+
+describe('parseEntityTags', () => {
+  it('reads lists, weak tags, commas in tags and missing quotes', () => {
+    assert.equal(parseEntityTags(' * '), '*');
+    assert.deepEqual(parseEntityTags('"a", W/"b,c" ,d,'), [
+      { tag: 'a', weak: false },
+      { tag: 'b,c', weak: true },
+      { tag: 'd', weak: false },
+    ]);
+    assert.deepEqual(parseEntityTags(''), []);
+    assert.deepEqual(parseEntityTags(`"${'",'.repeat(50_000)}`).length > 0, true);
+  });
+});
+
+describe('mapConditions', () => {
+  const never = '"s3eg-never-matches"';
+  const table: [string, string, string][] = [
+    // client's value, as If-Match, as If-None-Match
+    ['*', '*', '*'],
+    [`"${md5}-0"`, `"${md5}"`, `"${md5}"`],
+    [`${md5}-0`, `"${md5}"`, `"${md5}"`],
+    [`"${md5}"`, never, never],
+    [`W/"${md5}-0"`, never, `"${md5}"`],
+    [`"${md5}", "x-2"`, '"x-2"', '"x-2"'],
+    [`"${md5}-0", "x-2"`, `"${md5}", "x-2"`, `"${md5}", "x-2"`],
+    ['', never, never],
+  ];
+  for (const [value, asMatch, asNoneMatch] of table) {
+    it(`maps ${value}`, () => {
+      assert.deepEqual(mapConditions({ ifMatch: value }), { ifMatch: asMatch });
+      assert.deepEqual(mapConditions({ ifNoneMatch: value }), { ifNoneMatch: asNoneMatch });
+    });
+  }
+
+  it('leaves dates and absent conditions alone', () => {
+    const dates = { ifModifiedSince: 'x', ifUnmodifiedSince: 'y' };
+    assert.deepEqual(mapConditions(dates), dates);
+    assert.deepEqual(mapConditions({}), {});
+  });
+});
