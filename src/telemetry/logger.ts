@@ -1,0 +1,128 @@
+import { type DestinationStream, pino } from 'pino';
+
+/** How much is logged. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** The fields that a log line may have; whatever is not in this list cannot be logged. */
+export const logFieldNames = [
+  'request_id',
+  'trace_id',
+  'access_key_id',
+  'remote_address',
+  'method',
+  'operation',
+  'bucket',
+  'key',
+  'upload_id',
+  'policy',
+  'status',
+  'outcome',
+  'duration_ms',
+  'bytes_in',
+  'bytes_out',
+  'key_name',
+  'key_version',
+  'backend',
+  'attempt',
+  'reason',
+  'error_code',
+  'error_message',
+  'error_causes',
+  'address',
+  'file',
+  'signal',
+  'version',
+  'count',
+] as const;
+
+/** Name of a log field. */
+export type LogField = (typeof logFieldNames)[number];
+
+/** What one line says beside its message. */
+export type LogFields = { readonly [Field in LogField]?: string | number | boolean | undefined };
+
+/** The log, as the rest of the program sees it: JSON lines with a message and allowed fields. */
+export interface Logger {
+  trace(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** Whether lines of this level are written: for fields that are dear to make. */
+  enabled(level: Exclude<LogLevel, 'silent'>): boolean;
+  /** Writes out what is buffered: before the process ends. */
+  flush(): void;
+}
+
+const maxFieldLength = 2048;
+/** A net under the list of fields: names that must never reach a log line at any depth that a line has. */
+const redactedPaths = ['secret_access_key', 'authorization', 'token', 'password', 'plaintext', '*.secret_access_key'];
+
+/** Copies the allowed fields, bounded; the caller's object never reaches the log library. */
+function allowedFields(fields: LogFields): Record<string, string | number | boolean> {
+  const line: Record<string, string | number | boolean> = {};
+  for (const name of logFieldNames) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    line[name] =
+      typeof value === 'string' && value.length > maxFieldLength ? `${value.slice(0, maxFieldLength)}…` : value;
+  }
+  return line;
+}
+
+/** Code, message and causes of an error, as log fields; causes go five deep. */
+export function errorFields(error: unknown): LogFields {
+  if (!(error instanceof Error)) return { error_message: String(error) };
+  const causes: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+    causes.push(`${cause.name}: ${cause.message}`);
+  }
+  return {
+    error_code: 'code' in error && typeof error.code === 'string' ? error.code : error.name,
+    error_message: error.message,
+    error_causes: causes.length === 0 ? undefined : causes.join(' < '),
+  };
+}
+
+/** A logger that writes JSON lines to `destination`, by default to standard output without blocking. */
+export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+  const stream = destination ?? pino.destination({ dest: 1, sync: false });
+  const log = pino(
+    {
+      level,
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: redactedPaths, censor: '[redacted]' },
+    },
+    stream,
+  );
+  const write = (name: Exclude<LogLevel, 'silent'>) => (message: string, fields?: LogFields) => {
+    if (!log.isLevelEnabled(name)) return;
+    if (fields === undefined) log[name](message);
+    else log[name](allowedFields(fields), message);
+  };
+  return {
+    trace: write('trace'),
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    enabled: (name) => log.isLevelEnabled(name),
+    flush: () => log.flush(),
+  };
+}
+
+const nothing = (): void => {};
+
+/** A logger that writes nothing. */
+export const silentLogger: Logger = {
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  enabled: () => false,
+  flush: nothing,
+};

@@ -1,0 +1,119 @@
+import type { MetricDescriptor } from './metrics.ts';
+
+const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+const callSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Every metric of the gateway. The reference page of the documentation is made from this table. */
+export const metricCatalogue = {
+  buildInfo: {
+    name: 's3eg_build_info',
+    type: 'info',
+    help: 'Version of the gateway and of its runtime; always 1.',
+    labels: ['version', 'runtime'],
+  },
+  requests: {
+    name: 's3eg_requests_total',
+    type: 'counter',
+    help: 'S3 requests that were answered or broken off, by operation and HTTP status.',
+    labels: ['operation', 'status'],
+  },
+  requestDuration: {
+    name: 's3eg_request_duration_seconds',
+    type: 'histogram',
+    help: 'Time from the head of an S3 request to the end of its answer.',
+    labels: ['operation'],
+    buckets: requestSeconds,
+  },
+  requestsInFlight: {
+    name: 's3eg_requests_in_flight',
+    type: 'gauge',
+    help: 'S3 requests that are being answered.',
+    labels: [],
+  },
+  bytes: {
+    name: 's3eg_bytes_total',
+    type: 'counter',
+    help: 'Plaintext body bytes exchanged with clients; direction is in (from the client) or out.',
+    labels: ['direction'],
+  },
+  bucketRequests: {
+    name: 's3eg_bucket_requests_total',
+    type: 'counter',
+    help: 'S3 requests to the buckets listed under telemetry.metrics.bucketLabels.',
+    labels: ['bucket', 'operation'],
+  },
+  bucketBytes: {
+    name: 's3eg_bucket_bytes_total',
+    type: 'counter',
+    help: 'Plaintext body bytes of the buckets listed under telemetry.metrics.bucketLabels.',
+    labels: ['bucket', 'direction'],
+  },
+  decryptionFailures: {
+    name: 's3eg_decryption_failures_total',
+    type: 'counter',
+    help: 'Objects or parts that did not decrypt: altered, swapped, cut short, or not readable with the keys at hand.',
+    labels: ['reason'],
+  },
+  keyOperations: {
+    name: 's3eg_key_operations_total',
+    type: 'counter',
+    help: 'Calls to a key provider, by key, operation and outcome.',
+    labels: ['key', 'operation', 'outcome'],
+  },
+  keyOperationDuration: {
+    name: 's3eg_key_operation_duration_seconds',
+    type: 'histogram',
+    help: 'Duration of calls to a key provider.',
+    labels: ['key', 'operation'],
+    buckets: callSeconds,
+  },
+  backendRequests: {
+    name: 's3eg_backend_requests_total',
+    type: 'counter',
+    help: 'Requests to a backend, by backend, operation and outcome (HTTP status or error code); retries count each.',
+    labels: ['backend', 'operation', 'outcome'],
+  },
+  backendRequestDuration: {
+    name: 's3eg_backend_request_duration_seconds',
+    type: 'histogram',
+    help: 'Time to the first byte of a backend answer.',
+    labels: ['backend', 'operation'],
+    buckets: callSeconds,
+  },
+  listenerErrors: {
+    name: 's3eg_listener_errors_total',
+    type: 'counter',
+    help: 'Exchanges that failed on our side after or without an answer of the handler.',
+    labels: ['reason'],
+  },
+  processCpu: {
+    name: 'process_cpu_seconds_total',
+    type: 'counter',
+    help: 'User and system CPU time of the process.',
+    labels: [],
+  },
+  processMemory: {
+    name: 'process_resident_memory_bytes',
+    type: 'gauge',
+    help: 'Resident memory of the process.',
+    labels: [],
+  },
+  processFiles: {
+    name: 'process_open_fds',
+    type: 'gauge',
+    help: 'Open file descriptors of the process (Linux only).',
+    labels: [],
+  },
+  processStart: {
+    name: 'process_start_time_seconds',
+    type: 'gauge',
+    help: 'Start of the process in seconds since the Unix epoch.',
+    labels: [],
+  },
+  eventLoopLag: {
+    name: 's3eg_event_loop_lag_seconds',
+    type: 'gauge',
+    help: 'Delay of the event loop since the previous scrape, by quantile (0.5, 0.99, 1).',
+    labels: ['quantile'],
+  },
+} as const satisfies Record<string, MetricDescriptor>;
