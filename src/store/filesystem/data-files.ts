@@ -1,0 +1,209 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ByteStream } from '../../base/byte-stream.ts';
+import { s3Error } from '../../s3/s3-error.ts';
+import { abortable } from './abortable.ts';
+import { asStoreFault, isMissingFile } from './faults.ts';
+import type { FileLedger } from './file-ledger.ts';
+
+/** Chunks are gathered up to this size before they are written. */
+const writeBatchBytes = 512 * 1024;
+const writeBatchChunks = 512;
+const removalsAtOnce = 8;
+
+/** A body that is to become a file. */
+export interface FileContent {
+  readonly body: ByteStream;
+  readonly lengthBytes: number;
+  /** MD5 that the bytes must have. */
+  readonly md5?: Uint8Array;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The content files, `data/<first two digits>/<32 random hex digits>`. A file is written once, under a name that nobody
+ * refers to; the commit of the index that refers to it takes the part that a rename has elsewhere: before it the old
+ * object is there, after it the new one.
+ */
+export class DataFiles {
+  readonly #folder: string;
+  readonly #ledger: FileLedger;
+  readonly #folders = new Map<string, Promise<FileHandle>>();
+
+  constructor(root: string, ledger: FileLedger) {
+    this.#folder = join(root, 'data');
+    this.#ledger = ledger;
+  }
+
+  /**
+   * Writes a whole body and brings it to the disk, name included. Answers the file's name; on any failure nothing stays.
+   * @throws whatever the body throws; S3Error IncompleteBody, BadDigest, or a fault of the disk.
+   */
+  async write(content: FileContent): Promise<string> {
+    const file = randomBytes(16).toString('hex');
+    const folder = await storeFaults(this.#openFolder(file.slice(0, 2)));
+    this.#ledger.noteWriting(file);
+    try {
+      const handle = await storeFaults(open(this.#path(file), 'wx', 0o600));
+      try {
+        await fill(handle, content);
+        await storeFaults(Promise.all([handle.datasync(), folder.sync()]));
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      await this.discard(file);
+      throw error;
+    }
+    return file;
+  }
+
+  /** Opens a file to read; undefined where it is gone, because the object was replaced in between. */
+  async open(file: string): Promise<FileHandle | undefined> {
+    try {
+      return await open(this.#path(file), 'r');
+    } catch (error) {
+      if (isMissingFile(error)) return undefined;
+      throw asStoreFault(error);
+    }
+  }
+
+  /** Removes a file that was written and never used. A failure leaves it to the next start. */
+  async discard(file: string): Promise<void> {
+    if (await this.#remove(file)) this.#ledger.forget([file]);
+  }
+
+  /** Removes every file that the ledger gives up. Failures leave files for the next sweep and are no one's error. */
+  async sweep(): Promise<void> {
+    for (;;) {
+      const doomed = this.#ledger.doomed();
+      const removed: string[] = [];
+      for (let from = 0; from < doomed.length; from += removalsAtOnce) {
+        const batch = doomed.slice(from, from + removalsAtOnce);
+        const outcomes = await Promise.all(batch.map((file) => this.#remove(file)));
+        removed.push(...batch.filter((_, index) => outcomes[index]));
+      }
+      if (removed.length === 0) return;
+      this.#ledger.forget(removed);
+    }
+  }
+
+  async close(): Promise<void> {
+    const folders = await Promise.allSettled(this.#folders.values());
+    this.#folders.clear();
+    for (const folder of folders) if (folder.status === 'fulfilled') await folder.value.close();
+  }
+
+  async #remove(file: string): Promise<boolean> {
+    try {
+      await unlink(this.#path(file));
+      return true;
+    } catch (error) {
+      return isMissingFile(error);
+    }
+  }
+
+  /** Folders stay open (at most 256): each new file needs its folder brought to the disk. */
+  async #openFolder(name: string): Promise<FileHandle> {
+    const known = this.#folders.get(name);
+    if (known !== undefined) return await known;
+    const opening = makeFolder(this.#folder, name);
+    this.#folders.set(name, opening);
+    opening.catch(() => this.#folders.delete(name));
+    return await opening;
+  }
+
+  #path(file: string): string {
+    return join(this.#folder, file.slice(0, 2), file);
+  }
+}
+
+async function makeFolder(parent: string, name: string): Promise<FileHandle> {
+  const path = join(parent, name);
+  const made = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (made !== undefined) {
+    const parentHandle = await open(parent, 'r');
+    try {
+      await parentHandle.sync();
+    } finally {
+      await parentHandle.close();
+    }
+  }
+  return await open(path, 'r');
+}
+
+/** Writes the body while the next chunks are pulled: one write is under way at most. */
+async function fill(handle: FileHandle, { body, lengthBytes, md5, signal }: FileContent): Promise<void> {
+  const hash = md5 === undefined ? undefined : createHash('md5');
+  const iterator = body[Symbol.asyncIterator]();
+  let receivedBytes = 0;
+  let batch: Uint8Array[] = [];
+  let batchBytes = 0;
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    await writing;
+    writing = writeAll(handle, batch);
+    writing.catch(() => {}); // Seen by the next `await writing`; must not count as unhandled until then.
+    batch = [];
+    batchBytes = 0;
+  };
+  try {
+    for (;;) {
+      const next = await abortable(iterator.next(), signal);
+      if (next.done === true) break;
+      receivedBytes += next.value.length;
+      if (receivedBytes > lengthBytes) {
+        throw s3Error('IncompleteBody', `The body is longer than the ${lengthBytes} bytes that were declared.`);
+      }
+      hash?.update(next.value);
+      batch.push(next.value);
+      batchBytes += next.value.length;
+      if (batchBytes >= writeBatchBytes || batch.length >= writeBatchChunks) await flush();
+    }
+    if (batch.length > 0) await flush();
+    await writing;
+  } catch (error) {
+    // Not awaited: a source that hangs would hang here too.
+    iterator.return?.()?.then(undefined, () => {});
+    await Promise.allSettled([writing]);
+    throw error;
+  }
+  if (receivedBytes < lengthBytes) throw s3Error('IncompleteBody');
+  if (md5 !== undefined && hash !== undefined && !timingSafeEqual(hash.digest(), md5)) throw s3Error('BadDigest');
+}
+
+async function writeAll(handle: FileHandle, batch: readonly Uint8Array[]): Promise<void> {
+  try {
+    let left = batch;
+    while (left.length > 0) {
+      const { bytesWritten } = await handle.writev([...left]);
+      left = dropBytes(left, bytesWritten);
+    }
+  } catch (error) {
+    throw asStoreFault(error);
+  }
+}
+
+/** What is left of a batch after a write that may have been short. */
+function dropBytes(batch: readonly Uint8Array[], writtenBytes: number): Uint8Array[] {
+  let skip = writtenBytes;
+  const left: Uint8Array[] = [];
+  for (const chunk of batch) {
+    if (skip >= chunk.length) {
+      skip -= chunk.length;
+      continue;
+    }
+    left.push(chunk.subarray(skip));
+    skip = 0;
+  }
+  return left;
+}
+
+async function storeFaults<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw asStoreFault(error);
+  }
+}

@@ -1,0 +1,112 @@
+import type { FileHandle } from 'node:fs/promises';
+import { s3Error } from '../../s3/s3-error.ts';
+import { asStoreFault } from './faults.ts';
+
+/** Memory of one chunk; each is fresh, for whoever got one may keep it. */
+const chunkBytes = 256 * 1024;
+
+/** A stretch of bytes in one file. */
+export interface Piece {
+  readonly file: string;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+export interface BodySource {
+  readonly pieces: readonly Piece[];
+  /** The file of the first piece, already open: what happens to the name no longer matters. */
+  readonly first: FileHandle;
+  readonly open: (file: string) => Promise<FileHandle | undefined>;
+  /** Called once, when the files are no longer needed. */
+  readonly release: () => Promise<void>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The bytes of an object, read once; ends with an error rather than short. */
+export class FileBody implements AsyncIterable<Uint8Array> {
+  readonly #source: BodySource;
+  readonly #onAbort: () => void;
+  #handle: FileHandle | undefined;
+  #isTaken = false;
+  #released: Promise<void> | undefined;
+
+  constructor(source: BodySource) {
+    this.#source = source;
+    this.#handle = source.first;
+    this.#onAbort = () => {
+      this.discard().catch(() => {}); // The reader learns of the abort; of a failed close nobody needs to.
+    };
+    source.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    if (this.#isTaken) throw new Error('the body of an object can be read once');
+    this.#isTaken = true;
+    try {
+      for (const piece of this.#source.pieces) yield* this.#read(piece);
+    } finally {
+      await this.discard();
+    }
+  }
+
+  /** Gives the files free, whether or not anything was read. */
+  async discard(): Promise<void> {
+    this.#released ??= this.#release();
+    await this.#released;
+  }
+
+  async *#read(piece: Piece): AsyncGenerator<Uint8Array> {
+    const handle = this.#handle ?? (await this.#open(piece.file));
+    this.#handle = handle;
+    let position = piece.offsetBytes;
+    const end = piece.offsetBytes + piece.lengthBytes;
+    while (position < end) {
+      const chunk = await this.#readChunk(handle, position, Math.min(chunkBytes, end - position));
+      position += chunk.length;
+      yield chunk;
+    }
+    this.#handle = undefined;
+    await handle.close();
+  }
+
+  async #open(file: string): Promise<FileHandle> {
+    this.#check();
+    const handle = await this.#source.open(file);
+    if (handle === undefined) throw s3Error('ObjectCorrupted', 'A file of the stored object is missing.');
+    // Given up while the file was being opened: nobody else would close it.
+    if (this.#released !== undefined) await handle.close();
+    this.#check();
+    return handle;
+  }
+
+  async #readChunk(handle: FileHandle, position: number, lengthBytes: number): Promise<Uint8Array> {
+    this.#check();
+    const buffer = Buffer.allocUnsafeSlow(lengthBytes);
+    let bytesRead: number;
+    try {
+      ({ bytesRead } = await handle.read(buffer, 0, lengthBytes, position));
+    } catch (error) {
+      this.#check(); // An abort closes the file; that is what the reader is told.
+      throw asStoreFault(error);
+    }
+    this.#check();
+    if (bytesRead === 0) throw s3Error('ObjectCorrupted', 'The stored object is shorter than its index says.');
+    return bytesRead === lengthBytes ? buffer : buffer.subarray(0, bytesRead);
+  }
+
+  #check(): void {
+    this.#source.signal?.throwIfAborted();
+    if (this.#released !== undefined) throw s3Error('InternalError', 'The body was given up before its end.');
+  }
+
+  async #release(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    this.#source.signal?.removeEventListener('abort', this.#onAbort);
+    try {
+      await handle?.close();
+    } finally {
+      await this.#source.release();
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import { s3Error } from '../../s3/s3-error.ts';
+import type { Headers } from '../object-store.ts';
+
+const metadataPrefix = 'x-amz-meta-';
+const tagging = 'x-amz-tagging';
+
+/** S3's limits: user metadata in bytes, tags per object, characters of a tag's key and value. */
+const maxMetadataBytes = 2048;
+const maxTags = 10;
+const maxTagKeyLength = 128;
+const maxTagValueLength = 256;
+
+const keptAsTheyAre = new Set([
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'expires',
+  'x-amz-website-redirect-location',
+  tagging,
+]);
+
+/**
+ * Checksums are verified by the gateway before bytes come here, and are of plaintext; the payer and the signature's
+ * headers say nothing about the object.
+ */
+const ofNoConcern =
+  /^x-amz-(?:checksum-[a-z0-9-]+|sdk-checksum-algorithm|request-payer|date|content-sha256|security-token|trailer|decoded-content-length|user-agent)$/;
+
+const allowedAcls = new Set(['private', 'bucket-owner-full-control']);
+
+/**
+ * What is stored of a request's headers. What this store cannot honour is refused, never dropped silently.
+ * @throws S3Error InvalidRequest, InvalidStorageClass, InvalidTag, MetadataTooLarge, NotImplemented.
+ */
+export function storedHeaders(headers: Headers): Headers {
+  const kept: Record<string, string> = {};
+  let metadataBytes = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(metadataPrefix)) metadataBytes += name.length - metadataPrefix.length + value.length;
+    if (name.startsWith(metadataPrefix) || keptAsTheyAre.has(name)) kept[name] = value;
+    else checkHeader(name, value);
+  }
+  if (metadataBytes > maxMetadataBytes) {
+    throw s3Error('MetadataTooLarge', undefined, {
+      details: { Size: String(metadataBytes), MaxSizeAllowed: String(maxMetadataBytes) },
+    });
+  }
+  countTags(kept[tagging] ?? '');
+  return kept;
+}
+
+/** What an answer about an object says of the stored headers: all of them, and the number of tags instead of the tags. */
+export function answeredHeaders(stored: Headers): Record<string, string> {
+  const { [tagging]: tags = '', ...rest } = stored;
+  const count = countTags(tags);
+  return {
+    'content-type': 'binary/octet-stream',
+    ...rest,
+    ...(count === 0 ? {} : { 'x-amz-tagging-count': String(count) }),
+  };
+}
+
+/** The stored form, read back from the index. */
+export function parseHeaders(json: string): Headers {
+  const parsed: unknown = JSON.parse(json);
+  if (typeof parsed !== 'object' || parsed === null) throw new TypeError('the headers in the index are not an object');
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(parsed)) if (typeof value === 'string') headers[name] = value;
+  return headers;
+}
+
+/** The Content-MD5 that a body must have, as bytes. */
+export function contentMd5(headers: Headers): Uint8Array | undefined {
+  const header = headers['content-md5'];
+  if (header === undefined) return undefined;
+  const md5 = Buffer.from(header, 'base64');
+  if (md5.length !== 16) throw s3Error('InvalidDigest', undefined, { details: { 'Content-MD5': header } });
+  return md5;
+}
+
+function checkHeader(name: string, value: string): void {
+  if (name === 'x-amz-acl') return checkAcl(value);
+  if (name === 'x-amz-storage-class') {
+    if (value === 'STANDARD') return;
+    throw s3Error('InvalidStorageClass', undefined, { details: { StorageClassRequested: value } });
+  }
+  if (name.startsWith('x-amz-object-lock-')) {
+    throw s3Error('InvalidRequest', 'Bucket is missing Object Lock Configuration');
+  }
+  if (name.startsWith('x-amz-server-side-encryption')) {
+    throw s3Error(
+      'NotImplemented',
+      'Server side encryption was asked for, but the embedded store has no key service.',
+      {
+        details: { Header: name },
+      },
+    );
+  }
+  if (name.startsWith('x-amz-') && !ofNoConcern.test(name)) {
+    throw s3Error('NotImplemented', `The embedded store does not implement the header ${name}.`, {
+      details: { Header: name },
+    });
+  }
+}
+
+/** The store has one owner and no access lists: only what that already means is accepted. */
+export function checkAcl(value: string): void {
+  if (allowedAcls.has(value)) return;
+  throw s3Error(
+    'NotImplemented',
+    'The embedded store has no access lists: only the canned ACL "private" is accepted.',
+    {
+      details: { Header: 'x-amz-acl' },
+    },
+  );
+}
+
+/** Checks a tag set in the form of a query string, and counts it. */
+function countTags(header: string): number {
+  const names = new Set<string>();
+  let count = 0;
+  for (const [name, value] of new URLSearchParams(header)) {
+    count++;
+    names.add(name);
+    if (name === '' || name.length > maxTagKeyLength || value.length > maxTagValueLength) throw s3Error('InvalidTag');
+  }
+  if (names.size < count) throw s3Error('InvalidTag', 'Cannot provide multiple Tags with the same key');
+  if (count > maxTags) throw s3Error('InvalidTag', `Object tags cannot be greater than ${maxTags}`);
+  return count;
+}

@@ -1,0 +1,145 @@
+/** Bytes that wait for the consumer before the connection is paused. undici reads 64 KiB at a time. */
+const pauseAtBytes = 128 * 1024;
+/** A rest of at most this is read and thrown away to keep the connection; a longer one costs more than a new connection. */
+const drainLimitBytes = 64 * 1024;
+
+/** What a body needs of its connection. */
+export interface BodySource {
+  pause(): void;
+  resume(): void;
+  /** Destroys the connection. */
+  abort(reason: Error): void;
+}
+
+/**
+ * A response body between undici's callbacks and one consumer: chunks as they came from the socket, no copy, paused when
+ * the consumer is slow. What was received before an error is given out before the error is thrown.
+ */
+export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
+  readonly #source: BodySource;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #lengthBytes: number | undefined;
+  #receivedBytes = 0;
+  #queuedBytes = 0;
+  #paused = false;
+  #state: 'open' | 'draining' | 'ended' | 'failed' = 'open';
+  #error: unknown;
+  #waiting: (() => void) | undefined;
+
+  /** @param lengthBytes content-length, where the answer has one. */
+  constructor(source: BodySource, lengthBytes: number | undefined) {
+    this.#source = source;
+    this.#lengthBytes = lengthBytes;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    for (;;) {
+      const value = this.#chunks.shift();
+      if (value !== undefined) {
+        this.#queuedBytes -= value.length;
+        if (this.#queuedBytes < pauseAtBytes / 2) this.#resume();
+        return { done: false, value };
+      }
+      if (this.#state === 'failed') throw this.#error;
+      if (this.#state !== 'open') return { done: true, value: undefined };
+      await this.#change();
+    }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    await this.discard();
+    return { done: true, value: undefined };
+  }
+
+  /** Gives up the rest: drains a short one, destroys the connection otherwise. Never throws. */
+  async discard(): Promise<void> {
+    this.#chunks.length = 0;
+    this.#queuedBytes = 0;
+    if (this.#state !== 'open') return;
+    this.#state = 'draining';
+    this.#wake();
+    if (this.#lengthBytes === undefined || this.#lengthBytes - this.#receivedBytes > drainLimitBytes) {
+      this.#state = 'ended';
+      this.#source.abort(new Error('the rest of the answer is not wanted'));
+      return;
+    }
+    this.#resume();
+    while (this.#isDraining()) await this.#change();
+  }
+
+  /**
+   * The whole body, for short answers.
+   * @throws Error when it is longer than `maxBytes`.
+   */
+  async collect(maxBytes: number): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    let lengthBytes = 0;
+    for await (const chunk of this) {
+      lengthBytes += chunk.length;
+      if (lengthBytes > maxBytes) throw new Error(`an answer longer than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, lengthBytes);
+  }
+
+  /** Called by the connection: more bytes. */
+  push(chunk: Uint8Array): void {
+    this.#receivedBytes += chunk.length;
+    if (this.#state === 'draining') {
+      // A length that was announced wrongly or not at all must not keep the drain going.
+      if (this.#receivedBytes > (this.#lengthBytes ?? 0))
+        this.#source.abort(new Error('an answer longer than announced'));
+      return;
+    }
+    if (this.#state !== 'open') return;
+    this.#chunks.push(chunk);
+    this.#queuedBytes += chunk.length;
+    if (this.#queuedBytes >= pauseAtBytes && !this.#paused) {
+      this.#paused = true;
+      this.#source.pause();
+    }
+    this.#wake();
+  }
+
+  /** Called by the connection: the body is complete. */
+  end(): void {
+    if (this.#state === 'open' || this.#state === 'draining') this.#state = 'ended';
+    this.#wake();
+  }
+
+  /** Called by the connection: no more bytes will come. */
+  fail(error: unknown): void {
+    if (this.#state === 'draining') this.#state = 'ended';
+    if (this.#state === 'open') {
+      this.#state = 'failed';
+      this.#error = error;
+    }
+    this.#wake();
+  }
+
+  #isDraining(): boolean {
+    return this.#state === 'draining';
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#source.resume();
+  }
+
+  async #change(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting = resolve;
+    await promise;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.();
+  }
+}
