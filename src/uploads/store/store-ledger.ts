@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+
+import type { ByteStream } from '../../base/byte-stream.ts';
+import { streamOf } from '../../base/streams.ts';
+import { S3Error, s3Error } from '../../s3/s3-error.ts';
+import type { CallOptions, ListedObject, ObjectStore, UploadAddress } from '../../store/object-store.ts';
+import type { StagedPart, StageRequest, UploadLedger, UploadRecord } from '../upload-ledger.ts';
+
+/** Where the ledger keeps its objects. */
+export interface StoreLedgerOptions {
+  /** Key prefix that clients neither see nor reach; ends in `/`. */
+  readonly prefix: string;
+  /** A bucket for all uploads; else each upload's own bucket. */
+  readonly bucket?: string;
+}
+
+const maxRecordBytes = 16 * 1024;
+const maxCachedRecords = 4096;
+const partKey = /\/part-(\d{5})-([0-9a-f]{16})-(\d{1,7})$/;
+
+/**
+ * The ledger in the backend itself, so that multipart needs no other service:
+ * `<prefix>uploads/<id>/record` and `<prefix>uploads/<id>/part-<number>-<attempt tag>-<plaintext bytes>`, where the id is a
+ * hash of bucket, key and upload id. Records never change, so they are cached.
+ */
+export class StoreLedger implements UploadLedger {
+  readonly #store: ObjectStore;
+  readonly #options: StoreLedgerOptions;
+  /** By record key, oldest use first. */
+  readonly #records = new Map<string, UploadRecord>();
+
+  constructor(store: ObjectStore, options: StoreLedgerOptions) {
+    this.#store = store;
+    this.#options = options;
+  }
+
+  async record(address: UploadAddress, record: UploadRecord, options: CallOptions = {}): Promise<void> {
+    const bytes = Buffer.from(JSON.stringify({ version: 1, envelope: record.envelope }));
+    const key = `${this.#folder(address)}record`;
+    await this.#store.putObject(
+      {
+        bucket: this.#bucket(address),
+        key,
+        headers: { 'content-type': 'application/json' },
+        body: streamOf(bytes),
+        lengthBytes: bytes.length,
+      },
+      options,
+    );
+    this.#remember(key, record);
+  }
+
+  async find(address: UploadAddress, options: CallOptions = {}): Promise<UploadRecord | undefined> {
+    const key = `${this.#folder(address)}record`;
+    const cached = this.#records.get(key);
+    if (cached !== undefined) return cached;
+    const bytes = await this.#read(this.#bucket(address), key, options);
+    if (bytes === undefined) return undefined;
+    const record = parseRecord(bytes);
+    this.#remember(key, record);
+    return record;
+  }
+
+  async stagePart(
+    address: UploadAddress,
+    request: StageRequest,
+    options: CallOptions = {},
+  ): Promise<{ readonly etag: string }> {
+    const number = String(request.partNumber).padStart(5, '0');
+    const { etag } = await this.#store.putObject(
+      {
+        bucket: this.#bucket(address),
+        key: `${this.#folder(address)}part-${number}-${request.attemptTag}-${request.plaintextBytes}`,
+        headers: { 'content-type': 'application/octet-stream' },
+        body: request.body,
+        lengthBytes: request.lengthBytes,
+      },
+      options,
+    );
+    return { etag };
+  }
+
+  async stagedParts(address: UploadAddress, options: CallOptions = {}): Promise<readonly StagedPart[]> {
+    const objects = await this.#list(address, `${this.#folder(address)}part-`, options);
+    return objects.map(stagedPart).filter((part) => part !== undefined);
+  }
+
+  async readStagedPart(address: UploadAddress, part: StagedPart, options: CallOptions = {}): Promise<ByteStream> {
+    const number = String(part.partNumber).padStart(5, '0');
+    const key = `${this.#folder(address)}part-${number}-${part.attemptTag}-${part.plaintextBytes}`;
+    const stored = await this.#store.getObject(
+      { bucket: this.#bucket(address), key, conditions: { ifMatch: part.etag } },
+      options,
+    );
+    return stored.body;
+  }
+
+  async remove(address: UploadAddress, options: CallOptions = {}): Promise<void> {
+    const folder = this.#folder(address);
+    this.#records.delete(`${folder}record`);
+    const bucket = this.#bucket(address);
+    const staged = await this.#list(address, `${folder}part-`, options);
+    for (const { key } of staged) await this.#store.deleteObject({ bucket, key }, options);
+    // The record goes last: as long as it is there, `s3eg gc` and Abort find what is left.
+    await this.#store.deleteObject({ bucket, key: `${folder}record` }, options);
+  }
+
+  #bucket(address: UploadAddress): string {
+    return this.#options.bucket ?? address.bucket;
+  }
+
+  #folder({ bucket, key, uploadId }: UploadAddress): string {
+    const id = createHash('sha256')
+      .update(JSON.stringify([bucket, key, uploadId]))
+      .digest('hex')
+      .slice(0, 40);
+    return `${this.#options.prefix}uploads/${id}/`;
+  }
+
+  #remember(key: string, record: UploadRecord): void {
+    this.#records.delete(key);
+    this.#records.set(key, record);
+    const [oldest] = this.#records.keys();
+    if (this.#records.size > maxCachedRecords && oldest !== undefined) this.#records.delete(oldest);
+  }
+
+  async #list(address: UploadAddress, prefix: string, options: CallOptions): Promise<readonly ListedObject[]> {
+    const found: ListedObject[] = [];
+    let continuationToken: string | undefined;
+    do {
+      const page = await this.#store.listObjects(
+        {
+          bucket: this.#bucket(address),
+          prefix,
+          version: 2,
+          ...(continuationToken === undefined ? {} : { continuationToken }),
+        },
+        options,
+      );
+      found.push(...page.objects);
+      continuationToken = page.isTruncated ? page.nextContinuationToken : undefined;
+    } while (continuationToken !== undefined);
+    return found;
+  }
+
+  async #read(bucket: string, key: string, options: CallOptions): Promise<Uint8Array | undefined> {
+    try {
+      const stored = await this.#store.getObject({ bucket, key }, options);
+      if (stored.lengthBytes > maxRecordBytes) {
+        await stored.discard();
+        throw s3Error('InternalError', 'An upload record is damaged.');
+      }
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of stored.body) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    } catch (error) {
+      if (error instanceof S3Error && (error.code === 'NoSuchKey' || error.code === 'NoSuchBucket')) return undefined;
+      throw error;
+    }
+  }
+}
+
+function parseRecord(bytes: Uint8Array): UploadRecord {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    if (typeof parsed === 'object' && parsed !== null && 'version' in parsed && 'envelope' in parsed) {
+      if (parsed.version === 1 && typeof parsed.envelope === 'string') return { envelope: parsed.envelope };
+    }
+  } catch (cause) {
+    throw s3Error('InternalError', 'An upload record is damaged.', { cause });
+  }
+  throw s3Error('InternalError', 'An upload record is damaged.');
+}
+
+function stagedPart({ key, sizeBytes, etag, lastModified }: ListedObject): StagedPart | undefined {
+  const [, number, attemptTag, plaintextBytes] = partKey.exec(key) ?? [];
+  if (number === undefined || attemptTag === undefined || plaintextBytes === undefined) return undefined;
+  return {
+    partNumber: Number(number),
+    attemptTag,
+    plaintextBytes: Number(plaintextBytes),
+    sizeBytes,
+    etag,
+    lastModified,
+  };
+}
