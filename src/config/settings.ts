@@ -1,0 +1,91 @@
+import type { Action, Grant } from '../policy/grants.ts';
+import type { Policy } from '../policy/policy.ts';
+
+export type { Action, Grant };
+
+export interface Credential {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly allow: readonly Grant[];
+}
+
+export interface TlsSettings {
+  /** PEM text, already read from its file. */
+  readonly cert: string;
+  readonly key: string;
+  /** PEM text: when given, clients must show a certificate that it signed. */
+  readonly clientCa?: string;
+}
+
+export interface S3BackendSettings {
+  readonly type: 's3';
+  readonly endpoint: string;
+  readonly region: string;
+  readonly pathStyle: boolean;
+  readonly credentials: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+  /** PEM text of a private CA. */
+  readonly ca?: string;
+  /** Connections kept to this backend. */
+  readonly maxConnections: number;
+  readonly connectTimeoutMs: number;
+  /** Longest wait for the backend's response headers after the request was sent. */
+  readonly headersTimeoutMs: number;
+  /** Longest silence within a body. */
+  readonly bodyTimeoutMs: number;
+  readonly retries: number;
+}
+
+export interface FilesystemBackendSettings {
+  readonly type: 'filesystem';
+  readonly root: string;
+}
+
+export type BackendSettings = S3BackendSettings | FilesystemBackendSettings;
+
+export interface LocalKeySettings {
+  readonly type: 'local';
+  readonly file: string;
+  /** How many versions before the current one may still be read. */
+  readonly readPrevious: number;
+}
+
+export type KeySettings = LocalKeySettings;
+
+export interface DataKeyCacheSettings {
+  readonly ttlMs: number;
+  readonly maxObjects: number;
+  readonly maxBytes: number;
+  readonly offlineTtlMs: number;
+}
+
+export interface ListenSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsSettings;
+  /** Host names under which clients reach the gateway; `<bucket>.<name>` is virtual-hosted style. */
+  readonly publicHosts: readonly string[];
+  /** Addresses or CIDR blocks whose `X-Forwarded-Host` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Longest time to finish running requests after SIGTERM. */
+  readonly drainTimeoutMs: number;
+}
+
+/** The whole configuration: read once at start, frozen, secrets resolved. */
+export interface Settings {
+  readonly listen: ListenSettings;
+  readonly admin: { readonly host: string; readonly port: number; readonly token?: string };
+  readonly credentials: readonly Credential[];
+  readonly backends: ReadonlyMap<string, BackendSettings>;
+  readonly keys: ReadonlyMap<string, KeySettings>;
+  readonly dataKeyCache: DataKeyCacheSettings;
+  readonly multipart: { readonly ledger: 'store'; readonly prefix: string; readonly bucket?: string };
+  readonly policies: readonly Policy[];
+  readonly telemetry: {
+    readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+    readonly metrics: { readonly bucketLabels: readonly string[] };
+  };
+}

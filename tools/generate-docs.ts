@@ -1,0 +1,23 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { renderConfigReference } from './config-reference.ts';
+import { renderMetricsReference } from './metrics-reference.ts';
+
+const root = join(import.meta.dirname, '..');
+
+/** Every page that is made from code: text by path from the root of the repository. */
+export function generatedDocs(): ReadonlyMap<string, string> {
+  return new Map([
+    ['docs/configuration.md', renderConfigReference()],
+    ['docs/metrics.md', renderMetricsReference()],
+  ]);
+}
+
+if (import.meta.main) {
+  for (const [path, text] of generatedDocs()) {
+    const file = join(root, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+}
