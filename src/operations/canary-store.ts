@@ -1,0 +1,46 @@
+import { readAll, streamOf } from '../base/streams.ts';
+import type { CanaryStore } from '../keys/canary.ts';
+import { S3Error, s3Error } from '../s3/s3-error.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+
+const maxCanaryBytes = 4096;
+
+/** Where the canaries of a backend are. */
+export interface CanaryPlace {
+  readonly store: ObjectStore;
+  readonly bucket: string;
+  /** The reserved prefix; ends in `/`. */
+  readonly prefix: string;
+}
+
+/** Keeps key canaries beside the data that the keys protect: `<prefix>canary/<key name>` in one bucket. */
+export function canaryStore({ store, bucket, prefix }: CanaryPlace): CanaryStore {
+  const keyOf = (name: string): string => `${prefix}canary/${name}`;
+  return {
+    async read(name) {
+      try {
+        const stored = await store.getObject({ bucket, key: keyOf(name) });
+        return await readAll(stored.body, maxCanaryBytes, () => s3Error('InternalError', 'A key canary is damaged.'));
+      } catch (error) {
+        if (error instanceof S3Error && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    async write(name, bytes, { replace }) {
+      try {
+        await store.putObject({
+          bucket,
+          key: keyOf(name),
+          headers: { 'content-type': 'application/json' },
+          body: streamOf(bytes),
+          lengthBytes: bytes.length,
+          ...(replace ? {} : { conditions: { ifNoneMatch: '*' } }),
+        });
+      } catch (error) {
+        // Another replica was first: its canary counts.
+        if (!replace && error instanceof S3Error && error.code === 'PreconditionFailed') return;
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { envelopeHeader } from '../envelope/envelope.ts';
+import { requestObjectHeaders, responseObjectHeaders } from '../s3/object-headers.ts';
+import { renderInitiateUpload } from '../s3/response-documents.ts';
+import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
+import { encryptedHeaders } from './object-encryption.ts';
+
+/**
+ * CreateMultipartUpload: makes the object's keys, gives the envelope to the backend as the object's metadata and keeps
+ * a copy in the ledger for the parts.
+ */
+export async function createMultipartUpload(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
+  const { bucket, key, backend, signal } = request;
+  const headers = requestObjectHeaders(request.headers);
+  const encrypts = request.policy.encryption.mode === 'required';
+  const stored = encrypts ? await withEnvelope(request, gateway, headers) : headers;
+  const created = await backend.store.createUpload({ bucket, key, headers: stored }, { signal });
+  const { uploadId } = created;
+  const envelope = encrypts ? stored[envelopeHeader] : undefined;
+  if (envelope !== undefined) {
+    try {
+      await backend.ledger.record({ bucket, key, uploadId }, { envelope }, { signal });
+    } catch (error) {
+      // Without its record the upload is of no use; the failure that matters is the first one.
+      await backend.store.abortUpload({ bucket, key, uploadId }).catch(() => undefined);
+      throw error;
+    }
+  }
+  return xmlResult(renderInitiateUpload({ bucket, key, uploadId }), responseObjectHeaders(created.headers));
+}
+
+async function withEnvelope(
+  request: ObjectRequest,
+  gateway: Gateway,
+  headers: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
+  using secrets = ObjectSecrets.generate();
+  const object = { secrets, headers, plaintextBytes: 0, layout: 'multipart', checksums: [] } as const;
+  return await encryptedHeaders(gateway, request, object);
+}

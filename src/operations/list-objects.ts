@@ -1,0 +1,143 @@
+import { renderListObjects, renderListObjectsV2 } from '../s3/response-documents.ts';
+import { clientEtag } from '../s3/etag.ts';
+import type { ListedObject, ListObjectsRequest, ListObjectsResult } from '../store/object-store.ts';
+import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
+import { listedSizes } from './listed-sizes.ts';
+import { boundedNumber, encodingType, textParameter } from './query.ts';
+
+const maxKeysLimit = 1000;
+/** Sorts after every key under a prefix. */
+const lastCharacter = '\u{10ffff}';
+
+/** ListObjects, version 1. */
+export async function listObjects(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
+  const marker = textParameter(request.query, 'marker');
+  const listing = listingOf(request);
+  const page = await visiblePage(request, gateway, {
+    ...listing,
+    version: 1,
+    ...(marker === undefined ? {} : { marker }),
+  });
+  const encoding = encodingType(request.query);
+  return xmlResult(
+    renderListObjects({
+      ...listing,
+      page,
+      ...(marker === undefined ? {} : { marker }),
+      ...(encoding === undefined ? {} : { encodingType: encoding }),
+    }),
+  );
+}
+
+/** ListObjectsV2. */
+export async function listObjectsV2(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
+  const startAfter = textParameter(request.query, 'start-after');
+  const continuationToken = textParameter(request.query, 'continuation-token');
+  const listing = listingOf(request);
+  const position = {
+    ...(startAfter === undefined ? {} : { startAfter }),
+    ...(continuationToken === undefined ? {} : { continuationToken }),
+  };
+  const page = await visiblePage(request, gateway, {
+    ...listing,
+    ...position,
+    version: 2,
+    fetchOwner: request.query.get('fetch-owner') === 'true',
+  });
+  const encoding = encodingType(request.query);
+  return xmlResult(
+    renderListObjectsV2({
+      ...listing,
+      ...position,
+      page,
+      ...(encoding === undefined ? {} : { encodingType: encoding }),
+    }),
+  );
+}
+
+interface Listing {
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly delimiter?: string;
+  readonly maxKeys: number;
+}
+
+function listingOf({ bucket, query }: BucketRequest): Listing {
+  const prefix = textParameter(query, 'prefix');
+  const delimiter = textParameter(query, 'delimiter');
+  return {
+    bucket,
+    maxKeys: boundedNumber(query, 'max-keys', { min: 0, max: maxKeysLimit }) ?? maxKeysLimit,
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(delimiter === undefined ? {} : { delimiter }),
+  };
+}
+
+/**
+ * A page without the gateway's own keys, with plaintext sizes and the clients' ETags. A page of which nothing is left
+ * though there is more would stop some clients, so the next one is read.
+ */
+async function visiblePage(
+  request: BucketRequest,
+  gateway: Gateway,
+  asked: ListObjectsRequest,
+): Promise<ListObjectsResult> {
+  let listing = asked;
+  for (;;) {
+    const page = await request.backend.store.listObjects(listing, { signal: request.signal });
+    const objects = page.objects.filter(({ key }) => !key.startsWith(gateway.reservedPrefix));
+    const commonPrefixes = await visiblePrefixes(request, gateway, page.commonPrefixes);
+    if (objects.length > 0 || commonPrefixes.length > 0 || !page.isTruncated) {
+      return { ...page, objects: await translated(request, objects), commonPrefixes };
+    }
+    listing = nextPage(asked, page);
+  }
+}
+
+function nextPage(asked: ListObjectsRequest, page: ListObjectsResult): ListObjectsRequest {
+  const { startAfter: _startAfter, continuationToken: _token, marker: _marker, ...rest } = asked;
+  if (asked.version === 2) {
+    return {
+      ...rest,
+      ...(page.nextContinuationToken === undefined ? {} : { continuationToken: page.nextContinuationToken }),
+    };
+  }
+  const marker = page.nextMarker ?? page.objects.at(-1)?.key ?? page.commonPrefixes.at(-1);
+  return { ...rest, ...(marker === undefined ? {} : { marker }) };
+}
+
+async function translated(request: BucketRequest, objects: readonly ListedObject[]): Promise<readonly ListedObject[]> {
+  if (request.policy.encryption.mode === 'off') return objects;
+  const sizes = await listedSizes(request, objects);
+  return objects.map((object, index) => ({
+    ...object,
+    etag: clientEtag(object.etag),
+    sizeBytes: sizes[index] ?? object.sizeBytes,
+  }));
+}
+
+/** Common prefixes behind which a client finds a key of its own. */
+async function visiblePrefixes(
+  request: BucketRequest,
+  gateway: Gateway,
+  prefixes: readonly string[],
+): Promise<readonly string[]> {
+  const { reservedPrefix } = gateway;
+  const visible: string[] = [];
+  for (const prefix of prefixes) {
+    if (prefix.startsWith(reservedPrefix)) continue;
+    // A delimiter within our own prefix gives a shorter common prefix, which other keys may share.
+    if (reservedPrefix.startsWith(prefix) && !(await hasOtherKeys(request, prefix, reservedPrefix))) continue;
+    visible.push(prefix);
+  }
+  return visible;
+}
+
+async function hasOtherKeys(request: BucketRequest, prefix: string, reservedPrefix: string): Promise<boolean> {
+  const { bucket, backend, signal } = request;
+  const first = await backend.store.listObjects({ bucket, prefix, version: 2, maxKeys: 1 }, { signal });
+  if (first.objects.some(({ key }) => !key.startsWith(reservedPrefix))) return true;
+  const startAfter = `${reservedPrefix}${lastCharacter}`;
+  const later = await backend.store.listObjects({ bucket, prefix, version: 2, maxKeys: 1, startAfter }, { signal });
+  return later.objects.length > 0;
+}

@@ -1,0 +1,83 @@
+import { timingSafeEqual } from 'node:crypto';
+
+import { decodeEnvelope, envelopeHeader, metadataDigest, openEnvelope } from '../envelope/envelope.ts';
+import type { Envelope, SealedMetadata } from '../envelope/envelope.ts';
+import { EnvelopeError } from '../envelope/envelope-error.ts';
+import { dekAad, ObjectSecrets } from '../envelope/object-secrets.ts';
+import { plaintextSize } from '../envelope/sizes.ts';
+import { s3Error } from '../s3/s3-error.ts';
+import type { Headers, ObjectHead } from '../store/object-store.ts';
+import type { Gateway, ObjectRequest } from './gateway.ts';
+
+/** An object whose envelope was authenticated for this bucket and key. Dispose of the secrets. */
+export interface OpenedObject {
+  readonly envelope: Envelope;
+  readonly secrets: ObjectSecrets;
+  readonly metadata: SealedMetadata;
+  readonly plaintextBytes: number;
+}
+
+/** Unwraps the DEK of an envelope that stands (or stood) at the request's bucket and key. */
+export async function unwrapSecrets(
+  gateway: Gateway,
+  request: ObjectRequest,
+  envelope: Envelope,
+): Promise<ObjectSecrets> {
+  const { bucket, key, signal } = request;
+  const dek = await gateway.dataKeys.unwrap(
+    envelope,
+    { context: { policy: envelope.policy, bucket }, aad: dekAad(bucket, key, envelope.commitment) },
+    signal,
+  );
+  return ObjectSecrets.of(dek, envelope.salt);
+}
+
+/**
+ * Opens the envelope of a stored object: unwraps its key, checks that it belongs to this bucket and key and that nobody
+ * changed the metadata. Undefined for an object that is not in format 1, where the policy lets it be read.
+ * @throws EnvelopeError, KeyError; S3Error ObjectNotEncrypted.
+ */
+export async function openObject(
+  gateway: Gateway,
+  request: ObjectRequest,
+  head: ObjectHead,
+): Promise<OpenedObject | undefined> {
+  const text = head.headers[envelopeHeader];
+  if (text === undefined) {
+    if (mayReadUnencrypted(request)) return undefined;
+    throw notEncrypted(request);
+  }
+  const envelope = decodeEnvelope(text);
+  const secrets = await unwrapSecrets(gateway, request, envelope);
+  try {
+    const metadata = openEnvelope(envelope, secrets);
+    checkMetadata(head.headers, metadata);
+    const plaintextBytes = plaintextSize(head.sizeBytes);
+    if (plaintextBytes === undefined) {
+      throw new EnvelopeError('size_mismatch', 'no plaintext has this stored size');
+    }
+    return { envelope, secrets, metadata, plaintextBytes };
+  } catch (error) {
+    secrets.dispose();
+    throw error;
+  }
+}
+
+/** Whether the request's policy lets objects be read that this gateway did not encrypt. */
+export function mayReadUnencrypted({ policy }: ObjectRequest): boolean {
+  return policy.encryption.mode === 'off' || policy.encryption.unencryptedReads === 'allow';
+}
+
+function checkMetadata(headers: Headers, metadata: SealedMetadata): void {
+  if (!timingSafeEqual(metadataDigest(headers), metadata.metadataDigest)) {
+    throw new EnvelopeError('authentication_failed', 'user metadata or Content-Type is not what was stored');
+  }
+}
+
+function notEncrypted({ policy }: ObjectRequest): Error {
+  return s3Error(
+    'ObjectNotEncrypted',
+    `The stored object is not encrypted by this gateway, and policy "${policy.name}" has ` +
+      'encryption.unencryptedReads: deny. Set it to allow, or encrypt the object with "s3eg migrate".',
+  );
+}

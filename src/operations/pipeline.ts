@@ -1,0 +1,334 @@
+import type { ByteStream } from '../base/byte-stream.ts';
+import { primed, readAll } from '../base/streams.ts';
+import { isAllowed, seesBucket } from '../policy/grants.ts';
+import { parseAddress, type RequestAddress } from '../s3/address.ts';
+import { renderError } from '../s3/error-document.ts';
+import { clientEtag } from '../s3/etag.ts';
+import { matchOperation, type ServedOperation } from '../s3/operation-table.ts';
+import { decodePayload, type DecodedPayload } from '../s3/payload.ts';
+import { s3Error, type S3Error } from '../s3/s3-error.ts';
+import { authenticate, type AuthenticatedRequest } from '../s3/sigv4-verify.ts';
+import { parseRawQuery, splitTarget, type QueryParameter } from '../s3/uri-encoding.ts';
+import type { RequestOutcome } from '../telemetry/telemetry.ts';
+import { decryptionFailureReason, toS3Error } from './failure.ts';
+import type { Backend, BucketRequest, Gateway, OperationResult, ServiceRequest } from './gateway.ts';
+import { operationNamed } from './registry.ts';
+
+/** A request as the listener hands it over. */
+export interface PipelineRequest {
+  readonly method: string;
+  /** Raw path and query. */
+  readonly target: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly rawHeaders: readonly string[];
+  readonly body: ByteStream;
+  readonly requestId: string;
+  readonly remoteAddress: string;
+  readonly secure: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What the listener has to send. */
+export interface PipelineResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | ByteStream;
+}
+
+/** Largest value of `x-amz-id-2`-like host id: there is one gateway as far as clients can tell. */
+const hostId = 's3eg';
+
+/** What is known of a request so far, for the log. */
+interface Progress {
+  readonly startMs: number;
+  operation: string;
+  accessKeyId?: string;
+  address: RequestAddress;
+  policy?: string;
+  payload?: DecodedPayload;
+  encrypted: boolean;
+}
+
+/**
+ * The border of the S3 side: authenticates, decides, runs one operation, renders its answer or its error, and reports
+ * what happened, once. Everything behind it deals in values and typed errors.
+ */
+export function createS3Handler(gateway: Gateway): (request: PipelineRequest) => Promise<PipelineResponse> {
+  return async (request) => {
+    const progress: Progress = { startMs: performance.now(), operation: 'Unknown', address: {}, encrypted: true };
+    gateway.telemetry.requestStarted();
+    try {
+      const result = await run(request, gateway, progress);
+      if (typeof result.body !== 'object') {
+        report(request, gateway, progress, { status: result.status, bytesOut: result.body?.length ?? 0 });
+        return { ...result, headers: withLength(result) };
+      }
+      // An object that fails at its first segment is answered with an error rather than with a broken connection.
+      const body = await primed(result.body);
+      return { ...result, body: watched(body, request, gateway, progress, result.status) };
+    } catch (error) {
+      return failed(error, request, gateway, progress);
+    }
+  };
+}
+
+async function run(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  const { rawPath, rawQuery } = splitTarget(request.target);
+  const hosts = hostsOf(request, gateway);
+  const authenticated = authenticate(
+    { method: request.method, rawPath, rawQuery, headers: request.headers, rawHeaders: request.rawHeaders },
+    (accessKeyId) => gateway.accessKeys.get(accessKeyId)?.secretAccessKey,
+    { now: Date.now(), hosts },
+  );
+  const { accessKeyId } = authenticated;
+  progress.accessKeyId = accessKeyId;
+  const address = parseAddress({ rawPath, host: authenticated.host, publicHosts: gateway.publicHosts });
+  progress.address = address;
+  const query = parseRawQuery(rawQuery);
+  const { operation, row } = matchOperation({ method: request.method, address, query, headers: request.headers });
+  progress.operation = operation;
+  const service: ServiceRequest = {
+    requestId: request.requestId,
+    accessKeyId,
+    grants: gateway.accessKeys.get(accessKeyId)?.allow ?? [],
+    headers: request.headers,
+    query: queryMap(query),
+    origin: `${isSecure(request, gateway) ? 'https' : 'http'}://${authenticated.host}`,
+    signal: request.signal,
+    payload: () => openPayload(request, authenticated, progress),
+    document: (maxBytes) => readDocument(request, authenticated, progress, maxBytes),
+  };
+  const found = operationNamed(operation);
+  if (found.level === 'service') return found.run(service, gateway);
+  const { bucket, key } = address;
+  if (bucket === undefined) throw s3Error('MethodNotAllowed');
+  authorize(service, gateway, { row, bucket, key });
+  const inBucket: BucketRequest = { ...service, bucket, ...decide(service, gateway, { bucket, key }) };
+  progress.policy = inBucket.policy.name;
+  progress.encrypted = inBucket.policy.encryption.mode === 'required';
+  if (found.level === 'bucket') return found.run(inBucket, gateway);
+  if (key === undefined) throw s3Error('MethodNotAllowed');
+  return found.run({ ...inBucket, key }, gateway);
+}
+
+/** Host names that the client may have signed: what came, and behind a trusted proxy what the proxy says came. */
+function hostsOf(request: PipelineRequest, gateway: Gateway): readonly string[] {
+  const host = request.headers['host'] ?? '';
+  const forwarded = request.headers['x-forwarded-host']?.split(',', 1)[0]?.trim();
+  if (forwarded === undefined || forwarded === '' || !gateway.trustsProxy(request.remoteAddress)) return [host];
+  return [host, forwarded];
+}
+
+function isSecure(request: PipelineRequest, gateway: Gateway): boolean {
+  if (request.secure) return true;
+  return request.headers['x-forwarded-proto'] === 'https' && gateway.trustsProxy(request.remoteAddress);
+}
+
+function queryMap(query: readonly QueryParameter[]): ReadonlyMap<string, string> {
+  return new Map(query.map(({ name, value }) => [name, value]));
+}
+
+/** @throws S3Error AccessDenied unless the credential's grants cover the request; the gateway's own keys are nobody's. */
+function authorize(
+  request: ServiceRequest,
+  gateway: Gateway,
+  target: { readonly row: ServedOperation; readonly bucket: string; readonly key: string | undefined },
+): void {
+  const { bucket, key } = target;
+  if (bucket === gateway.ledgerBucket) throw s3Error('AccessDenied');
+  if (key?.startsWith(gateway.reservedPrefix) === true) {
+    throw s3Error('AccessDenied', `Keys under "${gateway.reservedPrefix}" are kept for the gateway.`);
+  }
+  if (!isGranted(request, target)) throw s3Error('AccessDenied');
+}
+
+function isGranted(
+  { grants, query }: ServiceRequest,
+  { row, bucket, key }: { readonly row: ServedOperation; readonly bucket: string; readonly key: string | undefined },
+): boolean {
+  const { action, operation } = row;
+  if (key !== undefined) return isAllowed(grants, { action, bucket, key });
+  switch (operation) {
+    // Each key is authorised by the operation; and whether a bucket exists is known to whoever may use any of it.
+    case 'DeleteObjects':
+    case 'HeadBucket':
+    case 'GetBucketLocation':
+      return seesBucket(grants, bucket);
+    case 'ListObjects':
+    case 'ListObjectsV2':
+    case 'ListMultipartUploads':
+      return isAllowed(grants, { action, bucket, prefix: query.get('prefix') ?? '' });
+    default:
+      return isAllowed(grants, { action, bucket });
+  }
+}
+
+function decide(
+  request: ServiceRequest,
+  gateway: Gateway,
+  { bucket, key }: { readonly bucket: string; readonly key: string | undefined },
+): { readonly policy: BucketRequest['policy']; readonly backend: Backend } {
+  const reach = key ?? request.query.get('prefix') ?? '';
+  const policy = gateway.policies.decide({ bucket, key: reach, accessKeyId: request.accessKeyId });
+  const backend = policy === undefined ? undefined : gateway.backends.get(policy.backend);
+  if (policy === undefined || backend === undefined) {
+    throw s3Error('AccessDenied', `No policy of this gateway covers the bucket "${bucket}".`);
+  }
+  return { policy, backend };
+}
+
+function openPayload(
+  request: PipelineRequest,
+  authenticated: AuthenticatedRequest,
+  progress: Progress,
+): DecodedPayload {
+  const payload = decodePayload({
+    declaration: authenticated.payload,
+    headers: request.headers,
+    body: request.body,
+    signing: authenticated.signing,
+    contentLength: contentLength(request),
+    // There they describe the object, not the document.
+    verifyChecksumHeaders: progress.operation !== 'CompleteMultipartUpload',
+  });
+  progress.payload = payload;
+  return payload;
+}
+
+/** Undefined where the length is not announced; a request without a body at all has none to announce. */
+function contentLength({ headers }: PipelineRequest): number | undefined {
+  const text = headers['content-length'];
+  if (text !== undefined) return Number(text);
+  return headers['transfer-encoding'] === undefined ? 0 : undefined;
+}
+
+function tooLong(): Error {
+  return s3Error('MaxMessageLengthExceeded');
+}
+
+async function readDocument(
+  request: PipelineRequest,
+  authenticated: AuthenticatedRequest,
+  progress: Progress,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const payload = openPayload(request, authenticated, progress);
+  if (payload.plaintextBytes > maxBytes) throw tooLong();
+  return readAll(payload.plaintext, maxBytes, tooLong);
+}
+
+function withLength(result: OperationResult): Readonly<Record<string, string>> {
+  if (typeof result.body !== 'string') return result.headers;
+  return { ...result.headers, 'content-length': String(Buffer.byteLength(result.body)) };
+}
+
+/** The body with its end observed: each way that it can end is reported, once. */
+function watched(
+  body: ByteStream,
+  request: PipelineRequest,
+  gateway: Gateway,
+  progress: Progress,
+  status: number,
+): ByteStream {
+  const iterator = body[Symbol.asyncIterator]();
+  let bytesOut = 0;
+  let isReported = false;
+  const end = (outcome: RequestOutcome, error?: unknown): void => {
+    if (isReported) return;
+    isReported = true;
+    report(request, gateway, progress, { status, bytesOut, outcome, error });
+  };
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next(): Promise<IteratorResult<Uint8Array>> {
+        try {
+          const step = await iterator.next();
+          if (step.done === true) end('ok');
+          else bytesOut += step.value.length;
+          return step;
+        } catch (error) {
+          reportDecryptionFailure(error, request, gateway, progress);
+          end(request.signal.aborted ? 'aborted' : 'broken', error);
+          throw error;
+        }
+      },
+      async return(): Promise<IteratorResult<Uint8Array>> {
+        end('aborted');
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+function failed(error: unknown, request: PipelineRequest, gateway: Gateway, progress: Progress): PipelineResponse {
+  const answer = toS3Error(error);
+  reportDecryptionFailure(error, request, gateway, progress);
+  const { rawPath } = splitTarget(request.target);
+  const rendered = renderError(answer, { resource: rawPath, requestId: request.requestId, hostId });
+  const outcome: RequestOutcome = request.signal.aborted
+    ? 'aborted'
+    : answer.status >= 500
+      ? 'server_error'
+      : 'client_error';
+  report(request, gateway, progress, {
+    status: answer.status,
+    bytesOut: 0,
+    outcome,
+    errorCode: answer.code,
+    ...(answer.status >= 500 ? { error } : {}),
+  });
+  const headers = errorHeaders(answer, rendered.headers, progress);
+  if (answer.status === 304 || request.method === 'HEAD') return { status: rendered.status, headers };
+  return { status: rendered.status, headers, body: rendered.body };
+}
+
+/** A backend's 304 or 412 may name the ETag: in the client's form, as everywhere. */
+function errorHeaders(
+  answer: S3Error,
+  rendered: Readonly<Record<string, string>>,
+  progress: Progress,
+): Readonly<Record<string, string>> {
+  const { etag } = answer.headers;
+  if (etag === undefined || !progress.encrypted) return rendered;
+  return { ...rendered, etag: clientEtag(etag) };
+}
+
+function reportDecryptionFailure(error: unknown, request: PipelineRequest, gateway: Gateway, progress: Progress): void {
+  const reason = decryptionFailureReason(error);
+  if (reason === undefined) return;
+  gateway.telemetry.decryptionFailed({
+    requestId: request.requestId,
+    reason,
+    bucket: progress.address.bucket ?? '',
+    key: progress.address.key ?? '',
+    error,
+  });
+}
+
+interface Ending {
+  readonly status: number;
+  readonly bytesOut: number;
+  readonly outcome?: RequestOutcome;
+  readonly errorCode?: string;
+  readonly error?: unknown;
+}
+
+function report(request: PipelineRequest, gateway: Gateway, progress: Progress, ending: Ending): void {
+  const { operation, accessKeyId, policy } = progress;
+  const { bucket, key } = progress.address;
+  gateway.telemetry.requestFinished({
+    requestId: request.requestId,
+    remoteAddress: request.remoteAddress,
+    operation,
+    durationMs: performance.now() - progress.startMs,
+    bytesIn: progress.payload?.plaintextBytes ?? 0,
+    outcome: 'ok',
+    ...(accessKeyId === undefined ? {} : { accessKeyId }),
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(key === undefined ? {} : { key }),
+    ...(policy === undefined ? {} : { policy }),
+    ...ending,
+  });
+}

@@ -1,0 +1,37 @@
+import { s3Error } from '../s3/s3-error.ts';
+
+/**
+ * A number of the query. Undefined where it is missing or empty.
+ * @throws S3Error InvalidArgument unless it is an integer of at least `min`; larger ones than `max` count as `max`.
+ */
+export function boundedNumber(
+  query: ReadonlyMap<string, string>,
+  name: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | undefined {
+  const text = query.get(name);
+  if (text === undefined || text === '') return undefined;
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min) || value > 2_147_483_647) {
+    throw s3Error('InvalidArgument', `Argument ${name} must be an integer between ${min} and 2147483647`, {
+      details: { ArgumentName: name, ArgumentValue: text.slice(0, 100) },
+    });
+  }
+  return Math.min(value, max);
+}
+
+/** The `encoding-type` of a listing. @throws S3Error InvalidArgument for any but `url`. */
+export function encodingType(query: ReadonlyMap<string, string>): 'url' | undefined {
+  const text = query.get('encoding-type');
+  if (text === undefined || text === '') return undefined;
+  if (text === 'url') return text;
+  throw s3Error('InvalidArgument', 'Invalid Encoding Method specified in Request', {
+    details: { ArgumentName: 'encoding-type', ArgumentValue: text.slice(0, 100) },
+  });
+}
+
+/** A text parameter; undefined where it is missing or empty, which S3 takes for the same. */
+export function textParameter(query: ReadonlyMap<string, string>, name: string): string | undefined {
+  const text = query.get(name);
+  return text === '' ? undefined : text;
+}

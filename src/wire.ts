@@ -1,0 +1,225 @@
+import { BlockList, isIPv6 } from 'node:net';
+
+import { createAdminHandler } from './admin/admin-handler.ts';
+import type { HealthCheck } from './admin/readiness.ts';
+import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
+import { HttpServer } from './http/server.ts';
+import { checkCanary } from './keys/canary.ts';
+import { DataKeys } from './keys/data-keys.ts';
+import { DualReadWindow } from './keys/dual-read-window.ts';
+import type { KeyEvents } from './keys/key-events.ts';
+import type { KeyProvider } from './keys/key-provider.ts';
+import { LocalKeyring } from './keys/local/local-keyring.ts';
+import { canaryStore } from './operations/canary-store.ts';
+import type { Backend, Gateway } from './operations/gateway.ts';
+import { LayoutCache } from './operations/layout-cache.ts';
+import { PartTagCache } from './operations/part-tag-cache.ts';
+import { createS3Handler } from './operations/pipeline.ts';
+import { PolicySet } from './policy/policy-set.ts';
+import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
+import type { ObjectStore } from './store/object-store.ts';
+import { S3Store } from './store/s3/s3-store.ts';
+import { createLogger, type Logger } from './telemetry/logger.ts';
+import { MetricsRegistry } from './telemetry/metrics.ts';
+import { registerProcessMetrics } from './telemetry/process-metrics.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { StoreLedger } from './uploads/store/store-ledger.ts';
+
+/** Version of the gateway, for logs and metrics. */
+export const version = '0.1.0';
+
+/** Buckets in which a key's canary is looked for at start. */
+const maxCanaryBuckets = 20;
+
+/** A gateway that serves. */
+export interface RunningGateway {
+  readonly s3: { readonly host: string; readonly port: number };
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly logger: Logger;
+  /** Finishes running requests within the drain timeout, then releases everything; keys are zeroed. */
+  close(): Promise<void>;
+}
+
+/** A key as it is used, and without its dual-read window. */
+interface Key {
+  readonly provider: KeyProvider;
+  readonly unrestricted: KeyProvider;
+}
+
+/**
+ * Puts the gateway together and starts both listeners.
+ * @throws KeyError where a key is not the one that the stored data was encrypted with; the system's error where a
+ * listener cannot start.
+ */
+export async function startGateway(settings: Settings): Promise<RunningGateway> {
+  const registry = new MetricsRegistry();
+  const logger = createLogger(settings.telemetry.logLevel);
+  const { bucketLabels } = settings.telemetry.metrics;
+  const telemetry = new Telemetry({ logger, registry, bucketLabels, version });
+  const keys = await openKeys(settings);
+  const backends = await openBackends(settings, telemetry);
+  const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
+  const dataKeys = new DataKeys(providers, settings.dataKeyCache, { metrics: keyEvents(telemetry) });
+  const policies = PolicySet.of(settings.policies);
+  await checkCanaries(settings, { keys, backends, policies, logger });
+  const handler = createS3Handler(gatewayOf(settings, { backends, policies, dataKeys, telemetry }));
+  let isServing = true;
+  const onError = (error: Error & { readonly code: string }, requestId: string): void =>
+    telemetry.listenerError({ requestId, reason: error.code, error });
+  const { listen, admin } = settings;
+  const s3Server = await HttpServer.start({ ...listen, handler, onError });
+  const processMetrics = registerProcessMetrics(registry);
+  const adminServer = await HttpServer.start({
+    ...admin,
+    drainTimeoutMs: 1000,
+    handler: createAdminHandler({ registry, serving: () => isServing, checks: healthChecks(backends, providers) }),
+    onError,
+  });
+  return {
+    s3: s3Server.address(),
+    admin: adminServer.address(),
+    logger,
+    async close() {
+      isServing = false;
+      await s3Server.close();
+      await adminServer.close();
+      processMetrics[Symbol.dispose]();
+      dataKeys.close();
+      for (const { provider } of keys.values()) await provider.close();
+      for (const { store } of backends.values()) await store.close();
+      logger.flush();
+    },
+  };
+}
+
+async function openKeys(settings: Settings): Promise<ReadonlyMap<string, Key>> {
+  const keys = new Map<string, Key>();
+  for (const [name, key] of settings.keys) {
+    const unrestricted = await openKey(name, key);
+    keys.set(name, { unrestricted, provider: new DualReadWindow(unrestricted, { readPrevious: key.readPrevious }) });
+  }
+  return keys;
+}
+
+/** The provider of one key, without a window. */
+export function openKey(name: string, { file }: KeySettings): Promise<KeyProvider> {
+  return LocalKeyring.open({ name, file, create: true });
+}
+
+async function openBackends(settings: Settings, telemetry: Telemetry): Promise<ReadonlyMap<string, Backend>> {
+  const backends = new Map<string, Backend>();
+  const { prefix, bucket } = settings.multipart;
+  for (const [name, backend] of settings.backends) {
+    const store = await openStore(name, backend, telemetry);
+    const ledger = new StoreLedger(store, { prefix, ...(bucket === undefined ? {} : { bucket }) });
+    backends.set(name, { name, store, ledger });
+  }
+  return backends;
+}
+
+async function openStore(backend: string, settings: BackendSettings, telemetry: Telemetry): Promise<ObjectStore> {
+  if (settings.type === 'filesystem') return FilesystemStore.open({ root: settings.root });
+  return new S3Store(settings, {
+    onRequest: ({ operation, status, durationMs }) =>
+      telemetry.backendRequest({ backend, operation, outcome: String(status ?? 'no_answer'), durationMs, attempt: 1 }),
+    onRetry: ({ operation, attempt, error }) =>
+      telemetry.logger.warn('backend request is tried again', { backend, operation, attempt, reason: error.message }),
+    onCredentialsRefused: ({ operation, code }) =>
+      telemetry.logger.error('the backend refused the gateway’s credentials', { backend, operation, reason: code }),
+  });
+}
+
+function keyEvents(telemetry: Telemetry): KeyEvents {
+  return {
+    wrap: (event) => telemetry.keyOperation({ ...event, operation: 'wrap' }),
+    unwrap: (event) => telemetry.keyOperation({ ...event, operation: 'unwrap' }),
+    cacheHit() {},
+    cacheMiss() {},
+  };
+}
+
+function gatewayOf(
+  settings: Settings,
+  parts: Pick<Gateway, 'backends' | 'policies' | 'dataKeys' | 'telemetry'>,
+): Gateway {
+  const { multipart, listen } = settings;
+  return {
+    ...parts,
+    accessKeys: new Map(settings.credentials.map((credential) => [credential.accessKeyId, credential])),
+    layouts: new LayoutCache(),
+    partTags: new PartTagCache(),
+    reservedPrefix: multipart.prefix,
+    ...(multipart.bucket === undefined ? {} : { ledgerBucket: multipart.bucket }),
+    publicHosts: listen.publicHosts,
+    trustsProxy: trustedPeers(listen.trustedProxies),
+  };
+}
+
+function trustedPeers(proxies: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const proxy of proxies) {
+    const [address = '', bits] = proxy.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return (address) => {
+    const plain = address.replace(/^::ffff:/i, '');
+    return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+  };
+}
+
+function healthChecks(
+  backends: ReadonlyMap<string, Backend>,
+  providers: ReadonlyMap<string, KeyProvider>,
+): Readonly<Record<string, HealthCheck>> {
+  const checks: Record<string, HealthCheck> = {};
+  for (const [name, { store }] of backends) checks[`backend:${name}`] = (signal) => store.health({ signal });
+  for (const [name, provider] of providers) checks[`key:${name}`] = (signal) => provider.health(signal);
+  return checks;
+}
+
+interface CanaryCheck {
+  readonly keys: ReadonlyMap<string, Key>;
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly policies: PolicySet;
+  readonly logger: Logger;
+}
+
+/** Refuses to start with a key that is not the one that the buckets' data was encrypted with. */
+async function checkCanaries(settings: Settings, check: CanaryCheck): Promise<void> {
+  for (const policy of settings.policies) {
+    if (policy.encryption.mode === 'off') continue;
+    const key = check.keys.get(policy.encryption.key);
+    const backend = check.backends.get(policy.backend);
+    if (key === undefined || backend === undefined) continue;
+    for (const bucket of await canaryBuckets(settings, check, policy.name, backend)) {
+      const store = canaryStore({ store: backend.store, bucket, prefix: settings.multipart.prefix });
+      await checkCanary({ ...key, store });
+    }
+  }
+}
+
+async function canaryBuckets(
+  settings: Settings,
+  { policies, logger }: CanaryCheck,
+  policyName: string,
+  backend: Backend,
+): Promise<readonly string[]> {
+  if (settings.multipart.bucket !== undefined) return [settings.multipart.bucket];
+  try {
+    const buckets = await backend.store.listBuckets();
+    return buckets
+      .map(({ name }) => name)
+      .filter((bucket) => policies.decide({ bucket, key: '', accessKeyId: '' })?.name === policyName)
+      .slice(0, maxCanaryBuckets);
+  } catch (error) {
+    // Without the backend nothing can be served yet either; /ready says so.
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.warn('key canaries were not checked: the backend did not list its buckets', {
+      backend: backend.name,
+      reason,
+    });
+    return [];
+  }
+}
