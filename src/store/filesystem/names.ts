@@ -37,9 +37,12 @@ export function checkLength(lengthBytes: number): void {
   throw s3Error('InvalidArgument', 'The length of a body is a whole number of bytes.');
 }
 
-/** ISO 8601 to the second, as S3 gives times in listings. */
+/**
+ * ISO 8601 with milliseconds, as listings give times. Whole seconds would make an object look older than the file that
+ * it was made from, and `aws s3 sync` would send it again.
+ */
 export function isoTime(timeMs: number): string {
-  return new Date(Math.floor(timeMs / 1000) * 1000).toISOString();
+  return new Date(timeMs).toISOString();
 }
 
 /** A page size: S3 caps at 1 000 what is larger. */

@@ -4,6 +4,7 @@ import { rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FilesystemStore } from '../../../../src/store/filesystem/filesystem-store.ts';
 import { collect, filesInUse, filesOnDisk, openStore, put, streamOf, temporaryRoot } from './helpers.ts';
 
@@ -72,6 +73,40 @@ describe('the files of a FilesystemStore', () => {
     const request = { ...address, uploadId, partNumber: 1, body, lengthBytes: 4 };
     await assert.rejects(store.uploadPart(request), { code: 'NoSuchUpload' });
     assert.deepEqual(await filesOnDisk(root), []);
+  });
+});
+
+describe('times of a FilesystemStore', () => {
+  it('have milliseconds in listings and whole seconds in the Last-Modified header', async (context) => {
+    const store = await openStore(context, await temporaryRoot(context));
+    const listed: number[] = [];
+    // One write may fall on a whole second, not three that are some milliseconds apart.
+    for (const key of ['a', 'b', 'c']) {
+      const before = Date.now();
+      await put(store, key, Buffer.from('x'));
+      const { objects } = await store.listObjects({ bucket: 'bucket', version: 2, prefix: key });
+      const time = Date.parse(objects[0]?.lastModified ?? '');
+      assert.ok(before <= time && time <= Date.now(), `${time} is not between ${before} and now`);
+      const { lastModified } = await store.headObject({ bucket: 'bucket', key });
+      assert.equal(lastModified, new Date(time).toUTCString());
+      listed.push(time);
+      await sleep(7);
+    }
+    assert.ok(
+      listed.some((time) => time % 1000 !== 0),
+      String(listed),
+    );
+  });
+
+  it('hold conditions on dates at whole seconds, as clients saw them', async (context) => {
+    const store = await openStore(context, await temporaryRoot(context));
+    // Until the time of the object has a fraction of a second that a careless comparison would trip over.
+    while (Date.now() % 1000 < 100) await sleep(10);
+    await put(store, 'k', Buffer.from('x'));
+    const { lastModified } = await store.headObject(address);
+    await store.headObject({ ...address, conditions: { ifUnmodifiedSince: lastModified } });
+    const unchanged = store.headObject({ ...address, conditions: { ifModifiedSince: lastModified } });
+    await assert.rejects(unchanged, { code: 'NotModified' });
   });
 });
 
