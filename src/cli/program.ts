@@ -1,0 +1,43 @@
+import { Command, CommanderError } from 'commander';
+
+import { version } from '../wire.ts';
+import { processIo, type CliIo } from './cli-io.ts';
+import type { CommandFactory, SetExitCode } from './command.ts';
+import { exitCode, UsageError } from './exit-code.ts';
+import { serveCommand } from './serve.ts';
+
+const commands: readonly CommandFactory[] = [serveCommand];
+
+/** The command line of `s3eg`, with all its commands. */
+export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {
+  const program = new Command('s3eg')
+    .description('A transparent S3 proxy that encrypts every object before it reaches the provider.')
+    .version(version, '--version', 'Prints the version.')
+    .helpOption('--help', 'Prints this help.')
+    .helpCommand('help [command]', 'Prints the help of a command.')
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .showHelpAfterError('("s3eg help" lists commands and options)');
+  for (const make of commands) program.addCommand(make(io, setExitCode).copyInheritedSettings(program).exitOverride());
+  return program;
+}
+
+/**
+ * Runs one command line, given without the names of node and program; never throws.
+ * @returns the exit code.
+ */
+export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
+  let code: number = exitCode.fine;
+  const program = createProgram(io, (ended) => {
+    code = ended;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander has said already what is wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.fine : exitCode.wrongUsage;
+    io.err(`s3eg: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof UsageError ? exitCode.wrongUsage : exitCode.couldNotRun;
+  }
+}
