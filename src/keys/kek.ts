@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { SecretBytes } from '../crypto/secret-bytes.ts';
+import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import { DescriptionCache, type DatedDescription } from './description-cache.ts';
 import type { KeyEvents, KeyOutcome } from './key-events.ts';
 import { KeyError, type EncryptionContext, type KeyProvider, type WrappedKey } from './key-provider.ts';
