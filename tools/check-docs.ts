@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { checkDependencies, dependencyFacts } from './check-dependencies.ts';
 import { checkFormatIds } from './check-format-ids.ts';
+import { checkLicences } from './check-licences.ts';
 import { generatedDocs } from './generate-docs.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -15,6 +17,11 @@ async function findStalePages(): Promise<string[]> {
   return problems;
 }
 
-const problems = [...(await findStalePages()), ...checkFormatIds()];
+const problems = [
+  ...(await findStalePages()),
+  ...checkFormatIds(),
+  ...checkDependencies(dependencyFacts()),
+  ...checkLicences(),
+];
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exitCode = 1;
