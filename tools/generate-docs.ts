@@ -2,7 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { renderConfigReference } from './config-reference.ts';
+import { renderErrorsReference } from './errors-reference.ts';
 import { renderMetricsReference } from './metrics-reference.ts';
+import { renderS3Reference } from './s3-reference.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -10,7 +12,9 @@ const root = join(import.meta.dirname, '..');
 export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/configuration.md', renderConfigReference()],
+    ['docs/errors.md', renderErrorsReference()],
     ['docs/metrics.md', renderMetricsReference()],
+    ['docs/s3-compatibility.md', renderS3Reference()],
   ]);
 }
 

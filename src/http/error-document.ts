@@ -1,5 +1,5 @@
 /** The errors that the listener itself answers, before or without a handler; codes and messages are S3's own. */
-const listenerErrors = {
+export const listenerErrors = {
   BadRequest: { status: 400, message: 'The request could not be parsed.' },
   RequestTimeout: {
     status: 400,

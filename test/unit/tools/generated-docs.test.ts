@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { configSchema } from '../../../src/config/schema.ts';
+import { errorCatalogue } from '../../../src/s3/error-catalogue.ts';
+import { operationTable } from '../../../src/s3/operation-rows.ts';
 import { metricCatalogue } from '../../../src/telemetry/metric-catalogue.ts';
 import { generatedDocs } from '../../../tools/generate-docs.ts';
 
@@ -30,5 +32,37 @@ test('no row of the configuration lacks its type or meaning', () => {
   for (const row of rows) {
     const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
     if (cells.length === 6) assert.ok(cells[2] !== '' && cells[4] !== '', row);
+  }
+});
+
+/** Cells of the tables of a page, by the text of the first cell; a text may stand in several rows. */
+function rowsOf(path: string): ReadonlyMap<string, readonly (readonly string[])[]> {
+  const lines = (generatedDocs().get(path) ?? '').split('\n').filter((line) => line.startsWith('| '));
+  const rows = lines.map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  const grouped = Map.groupBy(rows, ([, first = '']) => first);
+  return new Map(Array.from(grouped, ([first, same]) => [first, same.map((cells) => cells.slice(2, -1))]));
+}
+
+test('every operation of the table has a row that says how it is served, or why not', () => {
+  const rows = rowsOf('docs/s3-compatibility.md');
+  for (const row of operationTable) {
+    const same = operationTable.filter(({ operation }) => operation === row.operation);
+    assert.equal(rows.get(row.operation)?.length, same.length, row.operation);
+    const words = row.handling === 'refused' ? [row.reason] : ['encrypted', 'answered by the gateway', 'forwarded'];
+    const found = rows.get(row.operation)?.some(([request = '', said = '']) => {
+      const parameters = Object.keys(row.query).every((name) => request.includes(name));
+      return request.startsWith(`\`${row.method} /`) && parameters && words.includes(said);
+    });
+    assert.ok(found, `${row.operation}: ${JSON.stringify(rows.get(row.operation))}`);
+  }
+});
+
+test('every error code has a row with its status and message', () => {
+  const rows = rowsOf('docs/errors.md');
+  for (const [code, { status, message }] of Object.entries(errorCatalogue)) {
+    assert.ok(
+      rows.get(`\`${code}\``)?.some(([shown, text]) => shown === String(status) && text === message),
+      code,
+    );
   }
 });

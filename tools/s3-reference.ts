@@ -1,0 +1,96 @@
+import {
+  refusedOperations,
+  servedOperations,
+  type OperationHandling,
+  type RefusedOperation,
+  type ServedOperation,
+} from '../src/s3/operation-rows.ts';
+import { maxUserMetadataBytes } from '../src/s3/object-headers.ts';
+
+const handlings: Readonly<Record<OperationHandling, string>> = {
+  encrypted: 'encrypted',
+  gateway: 'answered by the gateway',
+  forwarded: 'forwarded',
+};
+
+const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
+
+type Row = Pick<ServedOperation | RefusedOperation, 'method' | 'level' | 'query' | 'header'>;
+
+const paths = { service: '/', bucket: '/bucket', object: '/bucket/key' } as const;
+
+/** The request as it would be written: method, path, the query that makes it this operation, and the header. */
+function requestOf({ method, level, query, header }: Row): string {
+  const parameters = Object.entries(query).map(([name, value]) => (value === true ? name : `${name}=${value}`));
+  const target = `${paths[level]}${parameters.length === 0 ? '' : `?${parameters.join('&')}`}`;
+  return `${code(`${method} ${target}`)}${header === undefined ? '' : ` with ${code(header)}`}`;
+}
+
+function byName(left: { readonly operation: string }, right: { readonly operation: string }): number {
+  return left.operation < right.operation ? -1 : Number(left.operation > right.operation);
+}
+
+function servedRow(row: ServedOperation): string {
+  const optional = row.optionalQuery.map(code).join(', ');
+  return `| ${row.operation} | ${requestOf(row)} | ${handlings[row.handling]} | ${row.action} | ${optional} |`;
+}
+
+function refusedRow(row: RefusedOperation): string {
+  return `| ${row.operation} | ${requestOf(row)} | ${row.reason} |`;
+}
+
+/** The page of what the gateway serves of the S3 API, made from the operation table. */
+export function renderS3Reference(): string {
+  const served = [...servedOperations].toSorted(byName).map(servedRow);
+  const refused = [...refusedOperations].toSorted(byName).map(refusedRow);
+  return `# S3 compatibility
+
+<!-- Made by \`npm run docs\` from src/s3/operation-rows.ts: do not edit. -->
+
+Path style and virtual-hosted style (\`listen.publicHosts\`). Signature version 4 in the header, in the query (presigned URLs), and
+over streamed bodies (\`STREAMING-AWS4-HMAC-SHA256-PAYLOAD\`, with and without trailer, \`STREAMING-UNSIGNED-PAYLOAD-TRAILER\`,
+\`UNSIGNED-PAYLOAD\`). Anonymous requests, signature version 2 and 4A, session tokens of clients and form uploads are refused.
+
+## Served
+
+*Encrypted*: data, size or ETag are translated. *Answered by the gateway*: put together by it from what the backend says.
+*Forwarded*: passed to the backend. The action is what a credential's \`allow\` list must have.
+
+| Operation | Request | Handling | Action | Further parameters |
+| --- | --- | --- | --- | --- |
+${served.join('\n')}
+
+## Refused
+
+Known, and answered 501 NotImplemented. A sub-resource or parameter in neither table is 501 too, and one that does not go with the
+operation is 400: a request is never served as another one.
+
+| Operation | Request | Reason |
+| --- | --- | --- |
+${refused.join('\n')}
+
+The same holds for headers that would change what a request means: customer-provided keys (\`x-amz-server-side-encryption-customer-*\`),
+appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz-if-match-*\`), renaming (\`x-amz-rename-source*\`).
+
+## What differs from S3
+
+- **ETags** are opaque: \`"<32 hex>-0"\` for objects of one upload, the provider's own form with a part count for multipart objects.
+  They change with each write, are the same in listings, HEAD and GET, and work in conditions; they are never the MD5 of the
+  content. Parts have \`"<provider's>-<16 hex>"\`.
+- **Multipart uploads** have part numbers 1 to 9 999; part 10 000 is taken only where it is the last one and below 5 MiB, because the
+  object's index goes behind the last part. Completing an upload again answers as the first time.
+- **User metadata** may have ${maxUserMetadataBytes} bytes (S3: 2 048); the rest is for the envelope. \`x-amz-meta-s3eg\` and
+  \`x-amz-meta-s3eg-key\` belong to the gateway. A changed Content-Type or user metadata in the backend makes an object unreadable.
+- **Keys under \`.s3eg/\`** (\`multipart.prefix\`) are the gateway's: clients neither see nor reach them. A page of a listing can have
+  fewer keys than asked for because of them; a bucket that holds nothing else is empty, and can be deleted.
+- **Checksums** (CRC32, CRC32C, CRC64NVME, SHA-1, SHA-256, Content-MD5, \`x-amz-content-sha256\`) are verified on plaintext. Those of a
+  single upload are kept, sealed, and given back with \`x-amz-checksum-mode: ENABLED\`; those of multipart objects are not kept yet.
+- **Sizes** are those of the plaintext everywhere. At the provider an object is larger by about 0.05 % and some hundred bytes.
+- **Ranges**: one range a request; several in one header are answered with the whole object, as S3 does.
+- Server-side encryption, storage classes, tags, object-lock headers and canned ACLs of a write go to the provider. The embedded
+  store has one storage class, no key service, no versions, no object lock, and of the ACLs \`private\` and
+  \`bucket-owner-full-control\`; it refuses the rest.
+
+Errors: [errors.md](errors.md).
+`;
+}
