@@ -122,6 +122,18 @@ export function parseCompleteUploadAnswer(body: Body): { readonly etag: string }
   });
 }
 
+/**
+ * CopyObjectResult and CopyPartResult. S3 sends status 200 before it knows the outcome, so a failure may follow in the
+ * body.
+ * @throws S3Error the one that the body tells.
+ */
+export function parseCopyAnswer(body: Body): { readonly etag: string; readonly lastModified: string } {
+  return read(body, ['CopyObjectResult', 'CopyPartResult', 'Error'], (root) => {
+    if (root.name === 'Error') throw errorOf(root, undefined, 'InternalError');
+    return { etag: quoted(required(root, 'ETag')), lastModified: root.textOf('LastModified') ?? '' };
+  });
+}
+
 /** DeleteResult. */
 export function parseDeleteResultAnswer(body: Body): readonly DeletedObject[] {
   return read(body, ['DeleteResult'], (root) => [

@@ -70,6 +70,29 @@ export interface ObjectBody extends ObjectHead {
   discard(): Promise<void>;
 }
 
+/** Whether a copy takes something over from its source, or has it replaced by what the request gives. */
+export type CopyDirective = 'COPY' | 'REPLACE';
+
+export interface CopyObjectRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly source: ObjectAddress;
+  /** About the source: whichever of them does not hold, it is PreconditionFailed. */
+  readonly sourceConditions?: Conditions;
+  /** About what stands at the destination. */
+  readonly conditions?: Conditions;
+  /** Of system headers and user metadata; storage class, ACL, lock and redirect are never taken over. */
+  readonly metadata: CopyDirective;
+  readonly tags: CopyDirective;
+  /** What the directives leave to the request. */
+  readonly headers: Headers;
+}
+
+/** Answer of a copy; the ETag is that of the new object. */
+export interface CopyResult extends WriteResult {
+  readonly lastModified: string; // ISO 8601
+}
+
 export interface ListObjectsRequest {
   readonly bucket: string;
   readonly prefix?: string;
@@ -213,6 +236,11 @@ export interface ObjectStore {
   putObject(request: PutObjectRequest, options?: CallOptions): Promise<WriteResult>;
   getObject(request: GetObjectRequest, options?: CallOptions): Promise<ObjectBody>;
   headObject(request: ObjectAddress & { readonly conditions?: Conditions }, options?: CallOptions): Promise<ObjectHead>;
+  /**
+   * Copies within the store: no byte passes through the caller. An object may be copied onto itself where that changes
+   * something.
+   */
+  copyObject(request: CopyObjectRequest, options?: CallOptions): Promise<CopyResult>;
   /** Deleting what is not there succeeds. */
   deleteObject(
     request: ObjectAddress & { readonly headers?: Headers; readonly conditions?: Conditions },

@@ -3,6 +3,7 @@ import type { ObjectStore } from '../../src/store/object-store.ts';
 import { bodyTests } from './object-store/bodies.ts';
 import { bucketTests } from './object-store/buckets.ts';
 import { conditionTests } from './object-store/conditions.ts';
+import { copyTests } from './object-store/copies.ts';
 import { removeBucket, uniqueBucketName, type ContractTest, type StoreUnderTest } from './object-store/harness.ts';
 import { keyTests } from './object-store/keys.ts';
 import { listingTests } from './object-store/listing.ts';
@@ -18,6 +19,7 @@ const groups: Readonly<Record<string, readonly ContractTest[]>> = {
   keys: keyTests,
   bodies: bodyTests,
   conditions: conditionTests,
+  copies: copyTests,
   listing: listingTests,
   multipart: multipartTests,
   'upload listing': uploadListingTests,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ByteStream } from '../../base/byte-stream.ts';
 import { s3Error } from '../../s3/s3-error.ts';
@@ -41,22 +42,36 @@ export class DataFiles {
    * @throws whatever the body throws; S3Error IncompleteBody, BadDigest, or a fault of the disk.
    */
   async write(content: FileContent): Promise<string> {
-    const file = randomBytes(16).toString('hex');
-    const folder = await storeFaults(this.#openFolder(file.slice(0, 2)));
-    this.#ledger.noteWriting(file);
-    try {
-      const handle = await storeFaults(open(this.#path(file), 'wx', 0o600));
+    return await this.#make(async (path, folder) => {
+      const handle = await storeFaults(open(path, 'wx', 0o600));
       try {
         await fill(handle, content);
         await storeFaults(Promise.all([handle.datasync(), folder.sync()]));
       } finally {
         await handle.close();
       }
+    });
+  }
+
+  /**
+   * Copies a file, within the kernel, and without taking space where the file system can share blocks. Undefined where
+   * the source is gone, because its object was replaced.
+   */
+  async clone(source: string): Promise<string | undefined> {
+    try {
+      return await this.#make(async (path, folder) => {
+        await copyFile(this.#path(source), path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+        const handle = await open(path, 'r+');
+        try {
+          await Promise.all([handle.datasync(), folder.sync()]);
+        } finally {
+          await handle.close();
+        }
+      });
     } catch (error) {
-      await this.discard(file);
-      throw error;
+      if (isMissingFile(error)) return undefined;
+      throw asStoreFault(error);
     }
-    return file;
   }
 
   /** Opens a file to read; undefined where it is gone, because the object was replaced in between. */
@@ -93,6 +108,20 @@ export class DataFiles {
     const folders = await Promise.allSettled(this.#folders.values());
     this.#folders.clear();
     for (const folder of folders) if (folder.status === 'fulfilled') await folder.value.close();
+  }
+
+  /** Makes a file under a new name; `fillIt` brings content and name to the disk. On any failure nothing stays. */
+  async #make(fillIt: (path: string, folder: FileHandle) => Promise<void>): Promise<string> {
+    const file = randomBytes(16).toString('hex');
+    const folder = await storeFaults(this.#openFolder(file.slice(0, 2)));
+    this.#ledger.noteWriting(file);
+    try {
+      await fillIt(this.#path(file), folder);
+    } catch (error) {
+      await this.discard(file);
+      throw error;
+    }
+    return file;
   }
 
   async #remove(file: string): Promise<boolean> {

@@ -8,6 +8,8 @@ import type {
   CallOptions,
   CompleteUploadRequest,
   Conditions,
+  CopyObjectRequest,
+  CopyResult,
   CreateUploadRequest,
   DeletedObject,
   DeleteObjectsRequest,
@@ -28,6 +30,7 @@ import type {
   UploadPartRequest,
   WriteResult,
 } from '../object-store.ts';
+import { CopyOperations } from './copy-operations.ts';
 import { asOpenError } from './faults.ts';
 import { ListingOperations } from './listing-operations.ts';
 import { isoTime } from './names.ts';
@@ -53,6 +56,7 @@ export class FilesystemStore implements ObjectStore {
   readonly #root: string;
   readonly #parts: StoreParts;
   readonly #objects: ObjectOperations;
+  readonly #copies: CopyOperations;
   readonly #uploads: UploadOperations;
   readonly #listings: ListingOperations;
   #isClosed = false;
@@ -61,6 +65,7 @@ export class FilesystemStore implements ObjectStore {
     this.#root = root;
     this.#parts = parts;
     this.#objects = new ObjectOperations(parts);
+    this.#copies = new CopyOperations(parts);
     this.#uploads = new UploadOperations(parts);
     this.#listings = new ListingOperations(parts);
   }
@@ -141,6 +146,11 @@ export class FilesystemStore implements ObjectStore {
   ): Promise<ObjectHead> {
     options.signal?.throwIfAborted();
     return this.#objects.head(request);
+  }
+
+  async copyObject(request: CopyObjectRequest, options: CallOptions = {}): Promise<CopyResult> {
+    options.signal?.throwIfAborted();
+    return await this.#copies.copy(request, options);
   }
 
   async deleteObject(

@@ -41,6 +41,7 @@ export class ObjectIndex {
   readonly #select: Statement;
   readonly #insert: Statement;
   readonly #delete: Statement;
+  readonly #restate: Statement;
   readonly #walk: Statement;
   readonly #any: Statement;
   readonly #insertExtent: Statement;
@@ -53,6 +54,7 @@ export class ObjectIndex {
       `INSERT INTO object (bucket_id, key, etag, size_bytes, modified_ms, headers, file) VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#delete = database.prepare('DELETE FROM object WHERE id = ?');
+    this.#restate = database.prepare('UPDATE object SET headers = ?, etag = ?, modified_ms = ? WHERE id = ?');
     this.#walk = database.prepare(
       `SELECT key, etag, size_bytes, modified_ms FROM object
        WHERE bucket_id = ? AND key >= ? AND key < ? ORDER BY key`,
@@ -84,6 +86,13 @@ export class ObjectIndex {
     if (old !== undefined) this.remove(old);
     const { bucketId, key, etag, sizeBytes, headers, file } = object;
     return this.#insert.run(bucketId, key, etag, sizeBytes, Date.now(), headers, file ?? null).rowId;
+  }
+
+  /** Makes a new state of an object whose content stays; answers its time in milliseconds since the epoch. */
+  restate(objectId: number, { etag, headers }: { readonly etag: string; readonly headers: string }): number {
+    const modifiedMs = Date.now();
+    this.#restate.run(headers, etag, modifiedMs, objectId);
+    return modifiedMs;
   }
 
   addExtent(objectId: number, { offsetBytes, sizeBytes, file }: Extent): void {

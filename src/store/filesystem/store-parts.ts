@@ -91,11 +91,16 @@ export function noSuchKey(key: string): Error {
   return s3Error('NoSuchKey', undefined, { details: { Key: key } });
 }
 
-/**
- * Runs the transaction that takes a freshly written file into use. A refusal removes the file. After a fault of the
- * index it is left to the next start: whether the commit reached the disk is not known.
- */
+/** As `commitFiles`, for one file. */
 export async function commitFile<T>(parts: StoreParts, file: string, work: () => T): Promise<T> {
+  return await commitFiles(parts, [file], work);
+}
+
+/**
+ * Runs the transaction that takes freshly written files into use. A refusal removes the files. After a fault of the
+ * index they are left to the next start: whether the commit reached the disk is not known.
+ */
+export async function commitFiles<T>(parts: StoreParts, files: readonly string[], work: () => T): Promise<T> {
   let isDecided = false;
   try {
     return parts.database.transaction(() => {
@@ -107,7 +112,7 @@ export async function commitFile<T>(parts: StoreParts, file: string, work: () =>
       }
     });
   } catch (error) {
-    if (isDecided) await parts.dataFiles.discard(file);
+    if (isDecided) for (const file of files) await parts.dataFiles.discard(file);
     throw error;
   }
 }

@@ -40,6 +40,8 @@ export interface S3Call {
   readonly signal?: AbortSignal | undefined;
   /** Fewer attempts than the store's settings allow. */
   readonly retries?: number;
+  /** Longer wait for the answer's headers than the store's settings allow. */
+  readonly headersTimeoutMs?: number;
   /** Computes Content-MD5, which DeleteObjects must have. */
   readonly contentMd5?: boolean;
 }
@@ -162,6 +164,7 @@ export class S3Client {
       ...(body === undefined ? {} : { body }),
       ...(lengthBytes === undefined ? {} : { lengthBytes }),
       ...(signal === undefined ? {} : { signal }),
+      ...(call.headersTimeoutMs === undefined ? {} : { headersTimeoutMs: call.headersTimeoutMs }),
     };
   }
 

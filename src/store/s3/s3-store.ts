@@ -4,6 +4,8 @@ import type {
   CallOptions,
   CompleteUploadRequest,
   Conditions,
+  CopyObjectRequest,
+  CopyResult,
   CreateUploadRequest,
   DeletedObject,
   DeleteObjectsRequest,
@@ -26,6 +28,7 @@ import type {
 } from '../object-store.ts';
 import * as buckets from './bucket-operations.ts';
 import { S3Client } from './client.ts';
+import { copyObject } from './copy-operations.ts';
 import { deleteObjects } from './delete-operations.ts';
 import { listObjects } from './listing-operations.ts';
 import * as objects from './object-operations.ts';
@@ -79,6 +82,10 @@ export class S3Store implements ObjectStore {
     options: CallOptions = {},
   ): Promise<ObjectHead> {
     return await objects.headObject(this.#client, request, options);
+  }
+
+  async copyObject(request: CopyObjectRequest, options: CallOptions = {}): Promise<CopyResult> {
+    return await copyObject(this.#client, request, options);
   }
 
   async deleteObject(

@@ -30,6 +30,8 @@ export interface WireRequest {
   /** Of the body, exactly; 0 for a PUT or POST without one. */
   readonly lengthBytes?: number;
   readonly signal?: AbortSignal;
+  /** At least so long to wait for the answer's headers; by default the transport's setting. */
+  readonly headersTimeoutMs?: number;
 }
 
 export interface WireResponse {
@@ -72,7 +74,7 @@ export class Transport {
     if (request.lengthBytes !== undefined) checkLength(request.lengthBytes);
     request.signal?.throwIfAborted();
     const exchange = new Exchange(request.signal);
-    const { lengthBytes, body } = request;
+    const { lengthBytes, body, headersTimeoutMs = 0 } = request;
     this.#pool(request.authority).dispatch(
       {
         method: request.method,
@@ -85,6 +87,7 @@ export class Transport {
         ...(body === undefined || lengthBytes === 0 ? {} : { body: dispatchBody(body) }),
         // undici closes the connection after every HEAD unless told not to.
         ...(request.method === 'HEAD' ? { reset: false } : {}),
+        headersTimeout: Math.max(headersTimeoutMs, this.#options.headersTimeoutMs),
       },
       exchange,
     );
