@@ -1,0 +1,104 @@
+/** The stores that the gateway stands in front of: its own, and real S3 servers. */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { Daemon } from './processes.ts';
+import { tools } from './tools.ts';
+import { freePort, type Workspace } from './workspace.ts';
+
+/** How a client reaches an S3 endpoint. */
+export interface S3Access {
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** Every backend that the suites run against. */
+export const backendNames = ['embedded', 'minio', 'versitygw'] as const;
+
+export type BackendName = (typeof backendNames)[number];
+
+/** Backends that speak S3 themselves, so that a test sees what is stored without the gateway. */
+export const serverNames = ['minio', 'versitygw'] as const;
+
+export type ServerName = (typeof serverNames)[number];
+
+/** A backend that runs. */
+export interface Backend {
+  readonly name: BackendName;
+  /** All that it stores is below; a new place of the embedded store may not be there yet. */
+  readonly root: string;
+  /** Undefined for the embedded store, which is part of the gateway. */
+  readonly access?: S3Access;
+}
+
+/** A backend that is asked directly. */
+export interface Server extends Backend {
+  readonly name: ServerName;
+  readonly access: S3Access;
+}
+
+/** Starts a fresh, empty backend; the embedded one is started with the gateway. */
+export async function startBackend(name: BackendName, workspace: Workspace): Promise<Backend> {
+  if (name !== 'embedded') return await startServer(name, workspace);
+  return { name, root: join(await workspace.folder('embedded'), 'objects') };
+}
+
+/** Starts a fresh, empty S3 server. */
+export async function startServer(name: ServerName, workspace: Workspace): Promise<Server> {
+  const folder = await workspace.folder(name);
+  const root = join(folder, 'stored');
+  await mkdir(root);
+  const port = await freePort();
+  const access: S3Access = {
+    endpoint: `http://127.0.0.1:${port}`,
+    accessKeyId: `backend${randomBytes(4).toString('hex')}`,
+    secretAccessKey: randomBytes(20).toString('hex'),
+  };
+  const command = name === 'minio' ? minio(root, port, access) : versitygw(root, port, access);
+  const env = { HOME: folder, PATH: '/usr/bin:/bin', ...command.env };
+  workspace.use(
+    await Daemon.start({ program: tools[name], args: command.args, cwd: folder, env }, async () => {
+      return await answers(`${access.endpoint}/${name === 'minio' ? 'minio/health/ready' : ''}`);
+    }),
+  );
+  return { name, root, access };
+}
+
+interface ServerCommand {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function minio(root: string, port: number, { accessKeyId, secretAccessKey }: S3Access): ServerCommand {
+  return {
+    args: ['server', '--address', `127.0.0.1:${port}`, root],
+    env: {
+      MINIO_ROOT_USER: accessKeyId,
+      MINIO_ROOT_PASSWORD: secretAccessKey,
+      MINIO_BROWSER: 'off',
+      MINIO_UPDATE: 'off',
+      // Answers at once on a full disk of the machine too: the tests leave little.
+      MINIO_CI_CD: '1',
+    },
+  };
+}
+
+function versitygw(root: string, port: number, { accessKeyId, secretAccessKey }: S3Access): ServerCommand {
+  return {
+    args: ['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive', 'posix', root],
+    env: { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
+  };
+}
+
+/** Whether the server is up: MinIO's probe says 200, versitygw has none and refuses the anonymous request. */
+async function answers(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    await answer.arrayBuffer();
+    return answer.status < 500;
+  } catch {
+    return false;
+  }
+}
