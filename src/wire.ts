@@ -11,6 +11,7 @@ import type { KeyEvents } from './keys/key-events.ts';
 import type { KeyProvider } from './keys/key-provider.ts';
 import { LocalKeyring } from './keys/local/local-keyring.ts';
 import { canaryStore } from './operations/canary-store.ts';
+import { CorsConfigurations } from './operations/cors.ts';
 import type { Backend, Gateway } from './operations/gateway.ts';
 import { LayoutCache } from './operations/layout-cache.ts';
 import { PartTagCache } from './operations/part-tag-cache.ts';
@@ -148,6 +149,7 @@ function gatewayOf(
     accessKeys: new Map(settings.credentials.map((credential) => [credential.accessKeyId, credential])),
     layouts: new LayoutCache(),
     partTags: new PartTagCache(),
+    cors: new CorsConfigurations(),
     reservedPrefix: multipart.prefix,
     ...(multipart.bucket === undefined ? {} : { ledgerBucket: multipart.bucket }),
     publicHosts: listen.publicHosts,

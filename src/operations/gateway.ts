@@ -7,6 +7,7 @@ import type { ObjectStore } from '../store/object-store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { UploadLedger } from '../uploads/upload-ledger.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
+import type { CorsConfigurations } from './cors.ts';
 import type { LayoutCache } from './layout-cache.ts';
 import type { PartTagCache } from './part-tag-cache.ts';
 
@@ -31,6 +32,7 @@ export interface Gateway {
   readonly dataKeys: DataKeys;
   readonly layouts: LayoutCache;
   readonly partTags: PartTagCache;
+  readonly cors: CorsConfigurations;
   readonly telemetry: Telemetry;
   /** Key prefix of the gateway's own objects, which clients neither see nor reach. */
   readonly reservedPrefix: string;

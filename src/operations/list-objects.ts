@@ -3,11 +3,8 @@ import { clientEtag } from '../s3/etag.ts';
 import type { ListedObject, ListObjectsRequest, ListObjectsResult } from '../store/object-store.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 import { listedSizes } from './listed-sizes.ts';
-import { boundedNumber, encodingType, textParameter } from './query.ts';
-
-const maxKeysLimit = 1000;
-/** Sorts after every key under a prefix. */
-const lastCharacter = '\u{10ffff}';
+import { boundedNumber, encodingType, maxKeysLimit, textParameter } from './query.ts';
+import { visiblePrefixes } from './visible-prefixes.ts';
 
 /** ListObjects, version 1. */
 export async function listObjects(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
@@ -86,7 +83,7 @@ async function visiblePage(
   for (;;) {
     const page = await request.backend.store.listObjects(listing, { signal: request.signal });
     const objects = page.objects.filter(({ key }) => !key.startsWith(gateway.reservedPrefix));
-    const commonPrefixes = await visiblePrefixes(request, gateway, page.commonPrefixes);
+    const commonPrefixes = await visiblePrefixes(request, gateway, page.commonPrefixes, firstKey);
     if (objects.length > 0 || commonPrefixes.length > 0 || !page.isTruncated) {
       return { ...page, objects: await translated(request, objects), commonPrefixes };
     }
@@ -116,28 +113,9 @@ async function translated(request: BucketRequest, objects: readonly ListedObject
   }));
 }
 
-/** Common prefixes behind which a client finds a key of its own. */
-async function visiblePrefixes(
-  request: BucketRequest,
-  gateway: Gateway,
-  prefixes: readonly string[],
-): Promise<readonly string[]> {
-  const { reservedPrefix } = gateway;
-  const visible: string[] = [];
-  for (const prefix of prefixes) {
-    if (prefix.startsWith(reservedPrefix)) continue;
-    // A delimiter within our own prefix gives a shorter common prefix, which other keys may share.
-    if (reservedPrefix.startsWith(prefix) && !(await hasOtherKeys(request, prefix, reservedPrefix))) continue;
-    visible.push(prefix);
-  }
-  return visible;
-}
-
-async function hasOtherKeys(request: BucketRequest, prefix: string, reservedPrefix: string): Promise<boolean> {
+async function firstKey(request: BucketRequest, prefix: string, startAfter?: string): Promise<string | undefined> {
   const { bucket, backend, signal } = request;
-  const first = await backend.store.listObjects({ bucket, prefix, version: 2, maxKeys: 1 }, { signal });
-  if (first.objects.some(({ key }) => !key.startsWith(reservedPrefix))) return true;
-  const startAfter = `${reservedPrefix}${lastCharacter}`;
-  const later = await backend.store.listObjects({ bucket, prefix, version: 2, maxKeys: 1, startAfter }, { signal });
-  return later.objects.length > 0;
+  const start = startAfter === undefined ? {} : { startAfter };
+  const page = await backend.store.listObjects({ bucket, prefix, version: 2, maxKeys: 1, ...start }, { signal });
+  return page.objects[0]?.key;
 }

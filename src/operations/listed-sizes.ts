@@ -10,6 +10,9 @@ import type { BucketRequest } from './gateway.ts';
 const concurrentHeads = 16;
 const maxCached = 100_000;
 
+/** A state of an object: a version of it, where the listing names one. */
+type StoredState = Pick<ListedObject, 'key' | 'etag' | 'sizeBytes'> & { readonly versionId?: string };
+
 /** Whether an object has an envelope, by backend, bucket, key and ETag: a state of an object never changes. */
 const encryptedByStore = new WeakMap<ObjectStore, LRUCache<string, boolean>>();
 
@@ -17,10 +20,7 @@ const encryptedByStore = new WeakMap<ObjectStore, LRUCache<string, boolean>>();
  * Sizes that clients see. Under `unencryptedReads: deny` the stored size alone says it. Where a bucket may also hold
  * objects that are not encrypted, some stored sizes could be either: those objects are asked for, and remembered.
  */
-export async function listedSizes(
-  request: BucketRequest,
-  objects: readonly ListedObject[],
-): Promise<readonly number[]> {
+export async function listedSizes(request: BucketRequest, objects: readonly StoredState[]): Promise<readonly number[]> {
   const sizes = objects.map(({ sizeBytes }) => plaintextSize(sizeBytes) ?? sizeBytes);
   if (request.policy.encryption.unencryptedReads === 'deny') return sizes;
   let next = 0;
@@ -35,7 +35,7 @@ export async function listedSizes(
   return sizes;
 }
 
-async function isEncrypted(request: BucketRequest, { key, etag }: ListedObject): Promise<boolean> {
+async function isEncrypted(request: BucketRequest, { key, etag, versionId }: StoredState): Promise<boolean> {
   const { store } = request.backend;
   const cache = encryptedByStore.get(store) ?? new LRUCache<string, boolean>({ max: maxCached });
   encryptedByStore.set(store, cache);
@@ -43,7 +43,10 @@ async function isEncrypted(request: BucketRequest, { key, etag }: ListedObject):
   const cached = cache.get(cacheKey);
   if (cached !== undefined) return cached;
   try {
-    const head = await store.headObject({ bucket: request.bucket, key }, { signal: request.signal });
+    const head = await store.headObject(
+      { bucket: request.bucket, key, ...(versionId === undefined ? {} : { versionId }) },
+      { signal: request.signal },
+    );
     const encrypted = head.headers[envelopeHeader] !== undefined;
     cache.set(cacheKey, encrypted);
     return encrypted;

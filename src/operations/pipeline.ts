@@ -1,18 +1,19 @@
 import type { ByteStream } from '../base/byte-stream.ts';
 import { primed, readAll } from '../base/streams.ts';
-import { isAllowed, seesBucket } from '../policy/grants.ts';
 import { parseAddress, type RequestAddress } from '../s3/address.ts';
 import { renderError } from '../s3/error-document.ts';
 import { clientEtag } from '../s3/etag.ts';
-import { matchOperation, type ServedOperation } from '../s3/operation-table.ts';
+import { matchOperation } from '../s3/operation-table.ts';
 import { decodePayload, type DecodedPayload } from '../s3/payload.ts';
 import { s3Error, type S3Error } from '../s3/s3-error.ts';
 import { authenticate, type AuthenticatedRequest } from '../s3/sigv4-verify.ts';
 import { parseRawQuery, splitTarget, type QueryParameter } from '../s3/uri-encoding.ts';
 import type { RequestOutcome } from '../telemetry/telemetry.ts';
+import { authorize, decide } from './authorization.ts';
+import { corsHeadersFor, preflight } from './cors.ts';
 import { decryptionFailureReason, toS3Error } from './failure.ts';
-import type { Backend, BucketRequest, Gateway, OperationResult, ServiceRequest } from './gateway.ts';
-import { operationNamed } from './registry.ts';
+import type { BucketRequest, Gateway, OperationResult, ServiceRequest } from './gateway.ts';
+import { operationOf } from './registry.ts';
 
 /** A request as the listener hands it over. */
 export interface PipelineRequest {
@@ -58,22 +59,54 @@ export function createS3Handler(gateway: Gateway): (request: PipelineRequest) =>
   return async (request) => {
     const progress: Progress = { startMs: performance.now(), operation: 'Unknown', address: {}, encrypted: true };
     gateway.telemetry.requestStarted();
-    try {
-      const result = await run(request, gateway, progress);
-      if (typeof result.body !== 'object') {
-        report(request, gateway, progress, { status: result.status, bytesOut: result.body?.length ?? 0 });
-        return { ...result, headers: withLength(result) };
-      }
-      // An object that fails at its first segment is answered with an error rather than with a broken connection.
-      const body = await primed(result.body);
-      return { ...result, body: watched(body, request, gateway, progress, result.status) };
-    } catch (error) {
-      return failed(error, request, gateway, progress);
-    }
+    const response = await respond(request, gateway, progress);
+    return withCorsHeaders(response, request, gateway, progress);
   };
 }
 
+async function respond(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<PipelineResponse> {
+  try {
+    const result = await run(request, gateway, progress);
+    if (typeof result.body !== 'object') {
+      report(request, gateway, progress, { status: result.status, bytesOut: result.body?.length ?? 0 });
+      return { ...result, headers: withLength(result) };
+    }
+    // An object that fails at its first segment is answered with an error rather than with a broken connection.
+    const body = await primed(result.body);
+    return { ...result, body: watched(body, request, gateway, progress, result.status) };
+  } catch (error) {
+    return failed(error, request, gateway, progress);
+  }
+}
+
+/** A browser's script sees an answer, also an error, only where the bucket's rules let it. */
+async function withCorsHeaders(
+  response: PipelineResponse,
+  { method, headers }: PipelineRequest,
+  gateway: Gateway,
+  progress: Progress,
+): Promise<PipelineResponse> {
+  const { origin } = headers;
+  const { bucket, key } = progress.address;
+  if (origin === undefined || bucket === undefined || method === 'OPTIONS') return response;
+  const cors = await corsHeadersFor(gateway, { bucket, key }, { origin, method });
+  return { ...response, headers: { ...response.headers, ...cors } };
+}
+
+/** A preflight comes without a signature: the browser sends it by itself. */
+async function runPreflight(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  const { rawPath } = splitTarget(request.target);
+  const host = hostsOf(request, gateway).at(-1) ?? '';
+  const address = parseAddress({ rawPath, host, publicHosts: gateway.publicHosts });
+  const { bucket, key } = address;
+  if (bucket === undefined) throw s3Error('MethodNotAllowed');
+  progress.operation = 'PreflightRequest';
+  progress.address = address;
+  return preflight(gateway, { bucket, key, headers: request.headers });
+}
+
 async function run(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  if (request.method === 'OPTIONS') return runPreflight(request, gateway, progress);
   const { rawPath, rawQuery } = splitTarget(request.target);
   const hosts = hostsOf(request, gateway);
   const authenticated = authenticate(
@@ -86,8 +119,8 @@ async function run(request: PipelineRequest, gateway: Gateway, progress: Progres
   const address = parseAddress({ rawPath, host: authenticated.host, publicHosts: gateway.publicHosts });
   progress.address = address;
   const query = parseRawQuery(rawQuery);
-  const { operation, row } = matchOperation({ method: request.method, address, query, headers: request.headers });
-  progress.operation = operation;
+  const row = matchOperation({ method: request.method, address, query, headers: request.headers });
+  progress.operation = row.operation;
   const service: ServiceRequest = {
     requestId: request.requestId,
     accessKeyId,
@@ -99,7 +132,7 @@ async function run(request: PipelineRequest, gateway: Gateway, progress: Progres
     payload: () => openPayload(request, authenticated, progress),
     document: (maxBytes) => readDocument(request, authenticated, progress, maxBytes),
   };
-  const found = operationNamed(operation);
+  const found = operationOf(row);
   if (found.level === 'service') return found.run(service, gateway);
   const { bucket, key } = address;
   if (bucket === undefined) throw s3Error('MethodNotAllowed');
@@ -127,55 +160,6 @@ function isSecure(request: PipelineRequest, gateway: Gateway): boolean {
 
 function queryMap(query: readonly QueryParameter[]): ReadonlyMap<string, string> {
   return new Map(query.map(({ name, value }) => [name, value]));
-}
-
-/** @throws S3Error AccessDenied unless the credential's grants cover the request; the gateway's own keys are nobody's. */
-function authorize(
-  request: ServiceRequest,
-  gateway: Gateway,
-  target: { readonly row: ServedOperation; readonly bucket: string; readonly key: string | undefined },
-): void {
-  const { bucket, key } = target;
-  if (bucket === gateway.ledgerBucket) throw s3Error('AccessDenied');
-  if (key?.startsWith(gateway.reservedPrefix) === true) {
-    throw s3Error('AccessDenied', `Keys under "${gateway.reservedPrefix}" are kept for the gateway.`);
-  }
-  if (!isGranted(request, target)) throw s3Error('AccessDenied');
-}
-
-function isGranted(
-  { grants, query }: ServiceRequest,
-  { row, bucket, key }: { readonly row: ServedOperation; readonly bucket: string; readonly key: string | undefined },
-): boolean {
-  const { action, operation } = row;
-  if (key !== undefined) return isAllowed(grants, { action, bucket, key });
-  switch (operation) {
-    // Each key is authorised by the operation; and whether a bucket exists is known to whoever may use any of it.
-    case 'DeleteObjects':
-    case 'HeadBucket':
-    case 'GetBucketLocation':
-      return seesBucket(grants, bucket);
-    case 'ListObjects':
-    case 'ListObjectsV2':
-    case 'ListMultipartUploads':
-      return isAllowed(grants, { action, bucket, prefix: query.get('prefix') ?? '' });
-    default:
-      return isAllowed(grants, { action, bucket });
-  }
-}
-
-function decide(
-  request: ServiceRequest,
-  gateway: Gateway,
-  { bucket, key }: { readonly bucket: string; readonly key: string | undefined },
-): { readonly policy: BucketRequest['policy']; readonly backend: Backend } {
-  const reach = key ?? request.query.get('prefix') ?? '';
-  const policy = gateway.policies.decide({ bucket, key: reach, accessKeyId: request.accessKeyId });
-  const backend = policy === undefined ? undefined : gateway.backends.get(policy.backend);
-  if (policy === undefined || backend === undefined) {
-    throw s3Error('AccessDenied', `No policy of this gateway covers the bucket "${bucket}".`);
-  }
-  return { policy, backend };
 }
 
 function openPayload(

@@ -1,5 +1,8 @@
 import { s3Error } from '../s3/s3-error.ts';
 
+/** S3's longest page of a listing. */
+export const maxKeysLimit = 1000;
+
 /**
  * A number of the query. Undefined where it is missing or empty.
  * @throws S3Error InvalidArgument unless it is an integer of at least `min`; larger ones than `max` count as `max`.
@@ -34,4 +37,16 @@ export function encodingType(query: ReadonlyMap<string, string>): 'url' | undefi
 export function textParameter(query: ReadonlyMap<string, string>, name: string): string | undefined {
   const text = query.get(name);
   return text === '' ? undefined : text;
+}
+
+/** A text parameter as a property named `field`; no property where it is missing or empty. */
+export function optionalText<Field extends string>(
+  query: ReadonlyMap<string, string>,
+  name: string,
+  field: Field,
+): { readonly [K in Field]?: string } {
+  const text = textParameter(query, name);
+  const property: { [K in Field]?: string } = {};
+  if (text !== undefined) property[field] = text;
+  return property;
 }

@@ -1,4 +1,9 @@
-import type { ServedOperationName } from '../s3/operation-table.ts';
+import {
+  forwardedOperations,
+  type AnsweredOperation,
+  type ForwardedOperation,
+  type ServedOperationName,
+} from '../s3/operation-table.ts';
 import { abortMultipartUpload } from './abort-multipart-upload.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket } from './buckets.ts';
 import { completeMultipartUpload } from './complete-multipart-upload.ts';
@@ -6,10 +11,12 @@ import { createMultipartUpload } from './create-multipart-upload.ts';
 import { deleteObject } from './delete-object.ts';
 import { deleteObjects } from './delete-objects.ts';
 import type { BucketRequest, Gateway, ObjectRequest, OperationResult, ServiceRequest } from './gateway.ts';
+import { forward } from './forward.ts';
 import { getObject } from './get-object.ts';
 import { headObject } from './head-object.ts';
 import { listBuckets } from './list-buckets.ts';
 import { listMultipartUploads } from './list-multipart-uploads.ts';
+import { listObjectVersions } from './list-object-versions.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
 import { listParts } from './list-parts.ts';
 import { putObject } from './put-object.ts';
@@ -23,8 +30,8 @@ export type Operation =
   | { readonly level: 'bucket'; readonly run: Run<BucketRequest> }
   | { readonly level: 'object'; readonly run: Run<ObjectRequest> };
 
-/** An operation of the table that is not here does not compile. */
-const operations: Readonly<Record<ServedOperationName, Operation>> = {
+/** An operation of the table that is not here does not compile. Preflights come before any signature: see the pipeline. */
+const operations: Readonly<Record<Exclude<ServedOperationName, 'PreflightRequest'>, Operation>> = {
   ListBuckets: { level: 'service', run: listBuckets },
   CreateBucket: { level: 'bucket', run: createBucket },
   DeleteBucket: { level: 'bucket', run: deleteBucket },
@@ -33,6 +40,7 @@ const operations: Readonly<Record<ServedOperationName, Operation>> = {
   HeadBucket: { level: 'bucket', run: headBucket },
   ListMultipartUploads: { level: 'bucket', run: listMultipartUploads },
   ListObjects: { level: 'bucket', run: listObjects },
+  ListObjectVersions: { level: 'bucket', run: listObjectVersions },
   ListObjectsV2: { level: 'bucket', run: listObjectsV2 },
   AbortMultipartUpload: { level: 'object', run: abortMultipartUpload },
   CompleteMultipartUpload: { level: 'object', run: completeMultipartUpload },
@@ -45,7 +53,20 @@ const operations: Readonly<Record<ServedOperationName, Operation>> = {
   UploadPart: { level: 'object', run: uploadPart },
 };
 
-/** The operation of this name. */
-export function operationNamed(name: ServedOperationName): Operation {
-  return operations[name];
+const all: ReadonlyMap<string, Operation> = new Map([
+  ...forwardedOperations.map((row) => [row.operation, forwarding(row)] as const),
+  ...Object.entries(operations),
+]);
+
+/** How an operation of the table is run: by its own file, else by passing it on. */
+export function operationOf({ operation }: AnsweredOperation): Operation {
+  const found = all.get(operation);
+  if (found === undefined) throw new TypeError(`nothing runs ${operation}`);
+  return found;
+}
+
+function forwarding(row: ForwardedOperation): Operation {
+  return row.level === 'object'
+    ? { level: 'object', run: (request, gateway) => forward(request, gateway, row) }
+    : { level: 'bucket', run: (request, gateway) => forward(request, gateway, row) };
 }

@@ -4,9 +4,12 @@ import type {
   ListedObject,
   ListedPart,
   ListedUpload,
+  ListedVersion,
   ObjectsPage,
+  Owner,
   PartsPage,
   UploadsPage,
+  VersionsPage,
 } from './document-types.ts';
 import { errorCatalogue, type S3ErrorCode } from './error-catalogue.ts';
 import { S3Error, s3Error } from './s3-error.ts';
@@ -47,17 +50,49 @@ export function parseListObjectsAnswer(body: Body): ObjectsPage {
 }
 
 function parseObject(entry: XmlElement, decode: (text: string) => string): ListedObject {
-  const owner = entry.child('Owner');
-  const ownerId = owner?.textOf('ID');
   return {
     key: decode(required(entry, 'Key')),
     lastModified: entry.textOf('LastModified') ?? '',
     etag: quoted(entry.textOf('ETag') ?? ''),
     sizeBytes: integer(entry, 'Size'),
     ...given('storageClass', entry.textOf('StorageClass')),
-    ...(ownerId === undefined || ownerId === ''
-      ? {}
-      : { owner: { id: ownerId, ...given('displayName', owner?.textOf('DisplayName')) } }),
+    ...parseOwner(entry),
+  };
+}
+
+function parseOwner(entry: XmlElement): { readonly owner?: Owner } {
+  const owner = entry.child('Owner');
+  const id = owner?.textOf('ID') ?? '';
+  return id === '' ? {} : { owner: { id, ...given('displayName', owner?.textOf('DisplayName')) } };
+}
+
+/** ListVersionsResult: versions and delete markers in the order in which they stand. */
+export function parseListVersionsAnswer(body: Body): VersionsPage {
+  return read(body, ['ListVersionsResult', 'ListBucketVersionsResult'], (root) => {
+    const decode = keyDecoder(root);
+    const entries = root.children().filter(({ name }) => name === 'Version' || name === 'DeleteMarker');
+    return {
+      versions: entries.map((entry) => parseVersion(entry, decode)),
+      commonPrefixes: parsePrefixes(root, decode),
+      isTruncated: isTrue(root, 'IsTruncated'),
+      ...given('nextKeyMarker', decode(root.textOf('NextKeyMarker') ?? '')),
+      ...given('nextVersionIdMarker', root.textOf('NextVersionIdMarker')),
+    };
+  });
+}
+
+function parseVersion(entry: XmlElement, decode: (text: string) => string): ListedVersion {
+  const isMarker = entry.name === 'DeleteMarker';
+  return {
+    kind: isMarker ? 'deleteMarker' : 'version',
+    key: decode(required(entry, 'Key')),
+    versionId: entry.textOf('VersionId') ?? 'null',
+    isLatest: isTrue(entry, 'IsLatest'),
+    lastModified: entry.textOf('LastModified') ?? '',
+    etag: quoted(entry.textOf('ETag') ?? ''),
+    sizeBytes: isMarker ? 0 : integer(entry, 'Size'),
+    ...given('storageClass', entry.textOf('StorageClass')),
+    ...parseOwner(entry),
   };
 }
 

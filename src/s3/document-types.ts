@@ -26,6 +26,27 @@ export interface ObjectsPage {
   readonly nextContinuationToken?: string; // version 2
 }
 
+/** A version of an object, or a delete marker, which has neither size nor ETag. */
+export interface ListedVersion {
+  readonly kind: 'version' | 'deleteMarker';
+  readonly key: string;
+  readonly versionId: string;
+  readonly isLatest: boolean;
+  readonly lastModified: string; // ISO 8601
+  readonly etag: string;
+  readonly sizeBytes: number;
+  readonly storageClass?: string;
+  readonly owner?: Owner;
+}
+
+export interface VersionsPage {
+  readonly versions: readonly ListedVersion[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
+  readonly nextKeyMarker?: string;
+  readonly nextVersionIdMarker?: string;
+}
+
 export interface ListedPart {
   readonly partNumber: number;
   readonly etag: string;

@@ -7,6 +7,7 @@ export const errorCatalogue = {
     status: 400,
     message: 'The Content-MD5 or checksum value that you specified did not match what the server received.',
   },
+  BadRequest: { status: 400, message: 'Bad Request' },
   BucketAlreadyExists: { status: 409, message: 'The requested bucket name is not available.' },
   BucketAlreadyOwnedByYou: {
     status: 409,

@@ -1,4 +1,5 @@
 import { s3Error } from './s3-error.ts';
+import { parseTaggingHeader } from './tagging.ts';
 
 /** Header names in lower case. Values are bytes as Latin-1 text, which is how node:http and undici carry them. */
 export type HeaderRecord = Readonly<Record<string, string | undefined>>;
@@ -30,8 +31,8 @@ const answerHeaders =
  * What of a client's PutObject or CreateMultipartUpload is stored with the object: system headers and user metadata,
  * byte for byte (clients that send UTF-8 get the same UTF-8 back). `aws-chunked` leaves Content-Encoding, for it is of
  * the transfer. All else stays behind: hop-by-hop headers, Expect, signatures, checksums of plaintext.
- * @throws S3Error InvalidArgument (our own metadata, a value that cannot be sent), MetadataTooLarge, NotImplemented
- * (SSE-C).
+ * @throws S3Error InvalidArgument (our own metadata, a value that cannot be sent, malformed tags), MetadataTooLarge,
+ * InvalidTag, BadRequest (too many tags), NotImplemented (SSE-C).
  */
 export function requestObjectHeaders(headers: HeaderRecord): Record<string, string> {
   for (const name of Object.keys(headers)) checkClientHeader(name);
@@ -39,6 +40,7 @@ export function requestObjectHeaders(headers: HeaderRecord): Record<string, stri
   const encoding = contentEncoding(headers['content-encoding']);
   if (encoding !== undefined) chosen['content-encoding'] = encoding;
   checkMetadataSize(chosen);
+  parseTaggingHeader(chosen['x-amz-tagging'] ?? '');
   return sendable(chosen);
 }
 
@@ -58,6 +60,24 @@ export function requestBucketHeaders(headers: HeaderRecord): Record<string, stri
  */
 export function responseObjectHeaders(headers: HeaderRecord): Record<string, string> {
   return pick(headers, (name) => answerHeaders.test(name) || isUserMetadata(name));
+}
+
+/** Headers of the signature and of the body's transfer: the gateway has verified them and makes its own. */
+const transferHeaders =
+  /^x-amz-(?:checksum-.*|content-sha256|date|decoded-content-length|sdk-.*|security-token|trailer|user-agent|meta-.*|id-2|request-id)$/;
+
+/** What of a client's request about a sub-resource goes to the backend. */
+export function requestForwardedHeaders(headers: HeaderRecord): Record<string, string> {
+  return sendable(pick(headers, isForwarded));
+}
+
+/** What of a backend's answer about a sub-resource goes to the client; nothing that names the backend. */
+export function responseForwardedHeaders(headers: HeaderRecord): Record<string, string> {
+  return pick(headers, isForwarded);
+}
+
+function isForwarded(name: string): boolean {
+  return name === 'content-type' || (name.startsWith('x-amz-') && !transferHeaders.test(name));
 }
 
 function isUserMetadata(name: string): boolean {

@@ -1,24 +1,14 @@
-/** What a request's path names. */
-export type OperationLevel = 'service' | 'bucket' | 'object';
+import { forwardedOperations, type ForwardedOperation } from './forwarded-operations.ts';
+import { shapeOf, type OperationAction, type OperationShape, type Route } from './operation-shape.ts';
 
-/** What a credential must be allowed to do for an operation. */
-export type OperationAction = 'read' | 'write' | 'delete' | 'list' | 'admin';
+export { forwardedOperations, type ForwardedOperation } from './forwarded-operations.ts';
+export type { OperationLevel } from './operation-shape.ts';
 
 /**
  * How an operation is served: `encrypted` — the object's data, size or ETag is translated; `gateway` — put together
  * by the gateway itself; `forwarded` — passed to the backend as it is.
  */
 export type OperationHandling = 'encrypted' | 'gateway' | 'forwarded';
-
-interface OperationShape {
-  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS';
-  readonly level: OperationLevel;
-  /** Query parameters that make it this operation: `true` for any value, else the exact value. */
-  readonly query: Readonly<Record<string, true | string>>;
-  /** Header (lower-case) that makes it this operation. */
-  readonly header?: string;
-  readonly action: OperationAction;
-}
 
 interface ServedShape extends OperationShape {
   /** Name in the S3 API. */
@@ -93,6 +83,24 @@ export const servedOperations = [
     action: 'list',
   },
   {
+    operation: 'PreflightRequest',
+    method: 'OPTIONS',
+    level: 'bucket',
+    query: {},
+    optionalQuery: [],
+    handling: 'gateway',
+    action: 'read',
+  },
+  {
+    operation: 'PreflightRequest',
+    method: 'OPTIONS',
+    level: 'object',
+    query: {},
+    optionalQuery: [],
+    handling: 'gateway',
+    action: 'read',
+  },
+  {
     operation: 'ListObjects',
     method: 'GET',
     level: 'bucket',
@@ -115,6 +123,15 @@ export const servedOperations = [
       'prefix',
       'start-after',
     ],
+    handling: 'encrypted',
+    action: 'list',
+  },
+  {
+    operation: 'ListObjectVersions',
+    method: 'GET',
+    level: 'bucket',
+    query: { versions: true },
+    optionalQuery: ['delimiter', 'encoding-type', 'key-marker', 'max-keys', 'prefix', 'version-id-marker'],
     handling: 'encrypted',
     action: 'list',
   },
@@ -227,115 +244,31 @@ export interface ServedOperation extends ServedShape {
   readonly operation: ServedOperationName;
 }
 
-/** `GET` etc. with the sub-resources that make the request, e.g. `PUT bucket acl` or `GET bucket metrics id`. */
-type Route = `${OperationShape['method']} ${OperationLevel}${string}`;
-
 const notYet = 'not supported yet';
-
-const bucketConfiguration: readonly (readonly [operation: string, route: Route])[] = [
-  ['CreateBucketMetadataConfiguration', 'POST bucket metadataConfiguration'],
-  ['CreateBucketMetadataTableConfiguration', 'POST bucket metadataTable'],
-  ['DeleteBucketAnalyticsConfiguration', 'DELETE bucket analytics'],
-  ['DeleteBucketCors', 'DELETE bucket cors'],
-  ['DeleteBucketEncryption', 'DELETE bucket encryption'],
-  ['DeleteBucketIntelligentTieringConfiguration', 'DELETE bucket intelligent-tiering'],
-  ['DeleteBucketInventoryConfiguration', 'DELETE bucket inventory'],
-  ['DeleteBucketLifecycle', 'DELETE bucket lifecycle'],
-  ['DeleteBucketMetadataConfiguration', 'DELETE bucket metadataConfiguration'],
-  ['DeleteBucketMetadataTableConfiguration', 'DELETE bucket metadataTable'],
-  ['DeleteBucketMetricsConfiguration', 'DELETE bucket metrics'],
-  ['DeleteBucketOwnershipControls', 'DELETE bucket ownershipControls'],
-  ['DeleteBucketPolicy', 'DELETE bucket policy'],
-  ['DeleteBucketReplication', 'DELETE bucket replication'],
-  ['DeleteBucketTagging', 'DELETE bucket tagging'],
-  ['DeleteBucketWebsite', 'DELETE bucket website'],
-  ['DeletePublicAccessBlock', 'DELETE bucket publicAccessBlock'],
-  ['GetBucketAbac', 'GET bucket abac'],
-  ['GetBucketAccelerateConfiguration', 'GET bucket accelerate'],
-  ['GetBucketAcl', 'GET bucket acl'],
-  ['GetBucketAnalyticsConfiguration', 'GET bucket analytics id'],
-  ['GetBucketCors', 'GET bucket cors'],
-  ['GetBucketEncryption', 'GET bucket encryption'],
-  ['GetBucketIntelligentTieringConfiguration', 'GET bucket intelligent-tiering id'],
-  ['GetBucketInventoryConfiguration', 'GET bucket inventory id'],
-  ['GetBucketLifecycleConfiguration', 'GET bucket lifecycle'],
-  ['GetBucketLogging', 'GET bucket logging'],
-  ['GetBucketMetadataConfiguration', 'GET bucket metadataConfiguration'],
-  ['GetBucketMetadataTableConfiguration', 'GET bucket metadataTable'],
-  ['GetBucketMetricsConfiguration', 'GET bucket metrics id'],
-  ['GetBucketNotificationConfiguration', 'GET bucket notification'],
-  ['GetBucketOwnershipControls', 'GET bucket ownershipControls'],
-  ['GetBucketPolicy', 'GET bucket policy'],
-  ['GetBucketPolicyStatus', 'GET bucket policyStatus'],
-  ['GetBucketReplication', 'GET bucket replication'],
-  ['GetBucketRequestPayment', 'GET bucket requestPayment'],
-  ['GetBucketTagging', 'GET bucket tagging'],
-  ['GetBucketVersioning', 'GET bucket versioning'],
-  ['GetBucketWebsite', 'GET bucket website'],
-  ['GetObjectLockConfiguration', 'GET bucket object-lock'],
-  ['GetPublicAccessBlock', 'GET bucket publicAccessBlock'],
-  ['ListBucketAnalyticsConfigurations', 'GET bucket analytics'],
-  ['ListBucketIntelligentTieringConfigurations', 'GET bucket intelligent-tiering'],
-  ['ListBucketInventoryConfigurations', 'GET bucket inventory'],
-  ['ListBucketMetricsConfigurations', 'GET bucket metrics'],
-  ['PutBucketAbac', 'PUT bucket abac'],
-  ['PutBucketAccelerateConfiguration', 'PUT bucket accelerate'],
-  ['PutBucketAcl', 'PUT bucket acl'],
-  ['PutBucketAnalyticsConfiguration', 'PUT bucket analytics'],
-  ['PutBucketCors', 'PUT bucket cors'],
-  ['PutBucketEncryption', 'PUT bucket encryption'],
-  ['PutBucketIntelligentTieringConfiguration', 'PUT bucket intelligent-tiering'],
-  ['PutBucketInventoryConfiguration', 'PUT bucket inventory'],
-  ['PutBucketLifecycleConfiguration', 'PUT bucket lifecycle'],
-  ['PutBucketLogging', 'PUT bucket logging'],
-  ['PutBucketMetricsConfiguration', 'PUT bucket metrics'],
-  ['PutBucketNotificationConfiguration', 'PUT bucket notification'],
-  ['PutBucketOwnershipControls', 'PUT bucket ownershipControls'],
-  ['PutBucketPolicy', 'PUT bucket policy'],
-  ['PutBucketReplication', 'PUT bucket replication'],
-  ['PutBucketRequestPayment', 'PUT bucket requestPayment'],
-  ['PutBucketTagging', 'PUT bucket tagging'],
-  ['PutBucketVersioning', 'PUT bucket versioning'],
-  ['PutBucketWebsite', 'PUT bucket website'],
-  ['PutObjectLockConfiguration', 'PUT bucket object-lock'],
-  ['PutPublicAccessBlock', 'PUT bucket publicAccessBlock'],
-  ['UpdateBucketMetadataInventoryTableConfiguration', 'PUT bucket metadataInventoryTable'],
-  ['UpdateBucketMetadataJournalTableConfiguration', 'PUT bucket metadataJournalTable'],
-];
+const directoryBuckets = 'directory buckets are not supported';
 
 /** Every other operation of the S3 API: known, so that none of them is taken for a neighbour, and answered 501. */
 export const refusedOperations: readonly RefusedOperation[] = [
-  ...bucketConfiguration.map(([operation, route]) => refused(operation, route, 'admin')),
-  refused('ListDirectoryBuckets', 'GET service max-directory-buckets', 'list'),
-  refused('CreateSession', 'GET bucket session', 'read'),
-  refused('ListObjectVersions', 'GET bucket versions', 'list'),
+  refused('ListDirectoryBuckets', 'GET service max-directory-buckets', 'list', { reason: directoryBuckets }),
+  refused('CreateSession', 'GET bucket session', 'read', { reason: directoryBuckets }),
   refused('PostObject', 'POST bucket', 'write', { reason: 'form uploads are not supported yet' }),
-  refused('PreflightRequest', 'OPTIONS bucket', 'read', { reason: 'CORS is not supported yet' }),
-  refused('PreflightRequest', 'OPTIONS object', 'read', { reason: 'CORS is not supported yet' }),
   refused('CopyObject', 'PUT object', 'write', { header: 'x-amz-copy-source' }),
   refused('UploadPartCopy', 'PUT object partNumber uploadId', 'write', { header: 'x-amz-copy-source' }),
-  refused('RenameObject', 'PUT object renameObject', 'write'),
+  refused('RenameObject', 'PUT object renameObject', 'write', { reason: directoryBuckets }),
   refused('GetObject', 'GET object partNumber', 'read', { reason: 'reading single parts is not supported yet' }),
   refused('HeadObject', 'HEAD object partNumber', 'read', { reason: 'reading single parts is not supported yet' }),
   refused('GetObjectAttributes', 'GET object attributes', 'read'),
-  refused('GetObjectAcl', 'GET object acl', 'read'),
-  refused('PutObjectAcl', 'PUT object acl', 'write'),
-  refused('GetObjectTagging', 'GET object tagging', 'read'),
-  refused('PutObjectTagging', 'PUT object tagging', 'write'),
-  refused('DeleteObjectTagging', 'DELETE object tagging', 'write'),
-  refused('GetObjectLegalHold', 'GET object legal-hold', 'read'),
-  refused('PutObjectLegalHold', 'PUT object legal-hold', 'write'),
-  refused('GetObjectRetention', 'GET object retention', 'read'),
-  refused('PutObjectRetention', 'PUT object retention', 'write'),
   refused('GetObjectTorrent', 'GET object torrent', 'read', { reason: 'a torrent would name the ciphertext' }),
-  refused('RestoreObject', 'POST object restore', 'write'),
   refused('SelectObjectContent', 'POST object select', 'read', { reason: 'the backend cannot query ciphertext' }),
-  refused('UpdateObjectEncryption', 'PUT object encryption', 'write'),
+  refused('UpdateObjectEncryption', 'PUT object encryption', 'write', {
+    reason: 'the gateway encrypts objects; copy an object onto itself to change its key',
+  }),
 ];
 
 /** The whole table. */
-export const operationTable: readonly (ServedOperation | RefusedOperation)[] = [
+export const operationTable: readonly (ServedOperation | ForwardedOperation | RefusedOperation)[] = [
   ...servedOperations,
+  ...forwardedOperations,
   ...refusedOperations,
 ];
 
@@ -345,24 +278,12 @@ function refused(
   action: OperationAction,
   options: { readonly reason?: string; readonly header?: string } = {},
 ): RefusedOperation {
-  const [method = '', level = '', ...parameters] = route.split(' ');
-  if (!isMethod(method) || !isLevel(level)) throw new TypeError(`not a route: ${route}`);
   return {
     operation,
-    method,
-    level,
-    query: Object.fromEntries(parameters.map((parameter) => [parameter, true])),
+    ...shapeOf(route),
     ...(options.header === undefined ? {} : { header: options.header }),
     handling: 'refused',
     reason: options.reason ?? notYet,
     action,
   };
-}
-
-function isMethod(text: string): text is OperationShape['method'] {
-  return ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS'].includes(text);
-}
-
-function isLevel(text: string): text is OperationLevel {
-  return ['service', 'bucket', 'object'].includes(text);
 }

@@ -2,10 +2,10 @@ import type { RequestAddress } from './address.ts';
 import {
   operationTable,
   overrideParameters,
+  type ForwardedOperation,
   type OperationLevel,
   type RefusedOperation,
   type ServedOperation,
-  type ServedOperationName,
 } from './operation-rows.ts';
 import { s3Error, type S3Error } from './s3-error.ts';
 
@@ -25,7 +25,10 @@ export interface OperationRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-type Row = ServedOperation | RefusedOperation;
+/** An operation that is answered, by the gateway or by the backend. */
+export type AnsweredOperation = ServedOperation | ForwardedOperation;
+
+type Row = AnsweredOperation | RefusedOperation;
 
 /** Parameters of presigned URLs, and what SDKs add for their own use. Their values are the verifier's affair. */
 const ignoredParameters = new Set([
@@ -64,10 +67,7 @@ const refusedHeaders = [
  * @throws S3Error NotImplemented (501, operations and parameters not served), MethodNotAllowed (405), InvalidArgument
  * (400, parameters given twice or that do not go together).
  */
-export function matchOperation(request: OperationRequest): {
-  readonly operation: ServedOperationName;
-  readonly row: ServedOperation;
-} {
+export function matchOperation(request: OperationRequest): AnsweredOperation {
   const level = levelOf(request.address);
   const query = significantQuery(request.query);
   checkParametersKnown(query);
@@ -78,7 +78,7 @@ export function matchOperation(request: OperationRequest): {
   const stray = strayParameter(row, query);
   if (stray !== undefined) throw misplaced(stray, row, rows);
   checkHeaders(request, row);
-  return { operation: row.operation, row };
+  return row;
 }
 
 const rowsByLevel: Readonly<Record<OperationLevel, readonly Row[]>> = {
@@ -135,7 +135,7 @@ function mostSpecific(rows: readonly Row[]): Row | undefined {
   return rows.toSorted((a, b) => weight(b) - weight(a))[0];
 }
 
-function strayParameter(row: ServedOperation, query: ReadonlyMap<string, string>): string | undefined {
+function strayParameter(row: AnsweredOperation, query: ReadonlyMap<string, string>): string | undefined {
   return [...query.keys()].find((name) => !Object.hasOwn(row.query, name) && !row.optionalQuery.includes(name));
 }
 
@@ -148,7 +148,7 @@ function unmatched(rows: readonly Row[], request: OperationRequest, query: Reado
   return methodNotAllowed(request.method, methods);
 }
 
-function misplaced(name: string, row: ServedOperation, rows: readonly Row[]): S3Error {
+function misplaced(name: string, row: AnsweredOperation, rows: readonly Row[]): S3Error {
   const users = rows.filter((other) => Object.hasOwn(other.query, name));
   const methods = new Set(users.map((other) => other.method));
   if (users.length > 0 && !methods.has(row.method)) return methodNotAllowed(row.method, methods);
@@ -171,7 +171,7 @@ function notServed(row: RefusedOperation): S3Error {
   });
 }
 
-function checkHeaders(request: OperationRequest, row: ServedOperation): void {
+function checkHeaders(request: OperationRequest, row: AnsweredOperation): void {
   for (const name of Object.keys(request.headers)) {
     if (refusedHeaders.some((pattern) => pattern.test(name))) {
       throw s3Error('NotImplemented', undefined, { details: { Header: name } });

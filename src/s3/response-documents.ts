@@ -4,10 +4,12 @@ import type {
   ListedObject,
   ListedPart,
   ListedUpload,
+  ListedVersion,
   ObjectsPage,
   Owner,
   PartsPage,
   UploadsPage,
+  VersionsPage,
 } from './document-types.ts';
 import { uriEncode } from './uri-encoding.ts';
 import { element, s3Namespace, xmlDocument, type XmlNode } from './xml.ts';
@@ -116,6 +118,49 @@ function objectElement(object: ListedObject, encode: (key: string) => string): X
     element('Size', object.sizeBytes),
     ownerElement('Owner', object.owner),
     element('StorageClass', object.storageClass ?? 'STANDARD'),
+  ]);
+}
+
+/** ListVersionsResult. */
+export function renderListVersions(listing: {
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly delimiter?: string;
+  readonly keyMarker?: string;
+  readonly versionIdMarker?: string;
+  readonly maxKeys: number;
+  readonly encodingType?: EncodingType;
+  readonly page: VersionsPage;
+}): string {
+  const { page, encodingType } = listing;
+  const encode = keyEncoder(encodingType);
+  return xmlDocument('ListVersionsResult', s3Namespace, [
+    element('Name', listing.bucket),
+    element('Prefix', encode(listing.prefix ?? '')),
+    element('KeyMarker', encode(listing.keyMarker ?? '')),
+    element('VersionIdMarker', listing.versionIdMarker ?? ''),
+    element('NextKeyMarker', optional(page.nextKeyMarker, encode)),
+    element('NextVersionIdMarker', page.nextVersionIdMarker),
+    element('MaxKeys', listing.maxKeys),
+    element('Delimiter', optional(listing.delimiter, encode)),
+    element('EncodingType', encodingType),
+    element('IsTruncated', page.isTruncated),
+    ...page.versions.map((version) => versionElement(version, encode)),
+    ...prefixElements(page.commonPrefixes, encode),
+  ]);
+}
+
+function versionElement(version: ListedVersion, encode: (key: string) => string): XmlNode {
+  const isMarker = version.kind === 'deleteMarker';
+  return element(isMarker ? 'DeleteMarker' : 'Version', [
+    element('Key', encode(version.key)),
+    element('VersionId', version.versionId),
+    element('IsLatest', version.isLatest),
+    element('LastModified', version.lastModified),
+    element('ETag', isMarker ? undefined : version.etag),
+    element('Size', isMarker ? undefined : version.sizeBytes),
+    ownerElement('Owner', version.owner),
+    element('StorageClass', isMarker ? undefined : (version.storageClass ?? 'STANDARD')),
   ]);
 }
 

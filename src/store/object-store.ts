@@ -210,6 +210,61 @@ export interface ListUploadsResult {
   readonly nextUploadIdMarker?: string;
 }
 
+export interface ListVersionsRequest {
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly delimiter?: string;
+  readonly maxKeys?: number;
+  readonly keyMarker?: string;
+  readonly versionIdMarker?: string;
+}
+
+/** A version of an object, or a delete marker, which has neither size nor ETag. */
+export interface ListedVersion {
+  readonly kind: 'version' | 'deleteMarker';
+  readonly key: string;
+  readonly versionId: string;
+  readonly isLatest: boolean;
+  readonly lastModified: string; // ISO 8601
+  readonly etag: string;
+  readonly sizeBytes: number;
+  readonly storageClass?: string;
+  readonly owner?: { readonly id: string; readonly displayName?: string };
+}
+
+export interface ListVersionsResult {
+  /** Versions and delete markers in the order of the listing: by key, newest first. */
+  readonly versions: readonly ListedVersion[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
+  readonly nextKeyMarker?: string;
+  readonly nextVersionIdMarker?: string;
+}
+
+/** A request about a sub-resource (ACL, tagging, lifecycle …): it carries no object bytes. */
+export interface SubResourceRequest {
+  /** S3's name of the operation. */
+  readonly operation: string;
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly bucket: string;
+  readonly key?: string;
+  /** Plain values; '' for a parameter without one. */
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Headers;
+  /** The request's document, verified; empty where there is none. */
+  readonly document: Uint8Array;
+}
+
+/** An answer of status 2xx as the store gave it. */
+export interface SubResourceAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Consume it or end its iteration; undefined where the answer has no body. */
+  readonly body?: ByteStream;
+  /** Of the body, where the store said it. */
+  readonly lengthBytes?: number;
+}
+
 /**
  * Port to where ciphertext lives: an S3 provider or the embedded filesystem store.
  * Invariants, checked by `test/contract/object-store.ts`:
@@ -248,6 +303,11 @@ export interface ObjectStore {
   ): Promise<DeleteResult>;
   deleteObjects(request: DeleteObjectsRequest, options?: CallOptions): Promise<readonly DeletedObject[]>;
   listObjects(request: ListObjectsRequest, options?: CallOptions): Promise<ListObjectsResult>;
+
+  /** A store without versions gives every object as its only version, "null". */
+  listVersions(request: ListVersionsRequest, options?: CallOptions): Promise<ListVersionsResult>;
+  /** Sub-resources that the store does not have are NotImplemented. */
+  subResource(request: SubResourceRequest, options?: CallOptions): Promise<SubResourceAnswer>;
 
   createUpload(
     request: CreateUploadRequest,

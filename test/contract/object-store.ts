@@ -9,6 +9,7 @@ import { keyTests } from './object-store/keys.ts';
 import { listingTests } from './object-store/listing.ts';
 import { multipartTests } from './object-store/multipart.ts';
 import { objectTests } from './object-store/objects.ts';
+import { subResourceTests, versionTests } from './object-store/sub-resources.ts';
 import { uploadListingTests } from './object-store/upload-listing.ts';
 
 export { uniqueBucketName, type StoreUnderTest } from './object-store/harness.ts';
@@ -23,6 +24,8 @@ const groups: Readonly<Record<string, readonly ContractTest[]>> = {
   listing: listingTests,
   multipart: multipartTests,
   'upload listing': uploadListingTests,
+  'sub-resources': subResourceTests,
+  versions: versionTests,
 };
 
 export interface ContractOptions {

@@ -14,6 +14,10 @@ const schema = `
   CREATE TABLE bucket (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, location TEXT NOT NULL, created_ms INTEGER NOT NULL
   ) STRICT;
+  -- Sub-resources of buckets (CORS rules, tags) as the client wrote them.
+  CREATE TABLE bucket_document (
+    bucket_id INTEGER NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (bucket_id, name)
+  ) STRICT, WITHOUT ROWID;
   -- Keys are blobs: SQLite compares them by memcmp, which is the order of S3. Rows have a rowid so that the index that
   -- listings walk stays narrow. "file" holds the content, or is NULL where "extent" lists several files.
   CREATE TABLE object (

@@ -21,11 +21,15 @@ import type {
   ListPartsResult,
   ListUploadsRequest,
   ListUploadsResult,
+  ListVersionsRequest,
+  ListVersionsResult,
   ObjectAddress,
   ObjectBody,
   ObjectHead,
   ObjectStore,
   PutObjectRequest,
+  SubResourceAnswer,
+  SubResourceRequest,
   UploadAddress,
   UploadPartRequest,
   WriteResult,
@@ -37,6 +41,7 @@ import { isoTime } from './names.ts';
 import { ObjectOperations } from './object-operations.ts';
 import { openParts, type StoreParts } from './store-parts.ts';
 import { checkAcl } from './stored-headers.ts';
+import { SubResources } from './sub-resources.ts';
 import { UploadOperations } from './upload-operations.ts';
 
 /** With less than this the store calls itself unhealthy: the index must be able to write, or nothing can be deleted. */
@@ -59,6 +64,7 @@ export class FilesystemStore implements ObjectStore {
   readonly #copies: CopyOperations;
   readonly #uploads: UploadOperations;
   readonly #listings: ListingOperations;
+  readonly #subResources: SubResources;
   #isClosed = false;
 
   private constructor(root: string, parts: StoreParts) {
@@ -68,6 +74,7 @@ export class FilesystemStore implements ObjectStore {
     this.#copies = new CopyOperations(parts);
     this.#uploads = new UploadOperations(parts);
     this.#listings = new ListingOperations(parts);
+    this.#subResources = new SubResources(parts);
   }
 
   /**
@@ -169,6 +176,16 @@ export class FilesystemStore implements ObjectStore {
   async listObjects(request: ListObjectsRequest, options: CallOptions = {}): Promise<ListObjectsResult> {
     options.signal?.throwIfAborted();
     return this.#listings.objects(request);
+  }
+
+  async listVersions(request: ListVersionsRequest, options: CallOptions = {}): Promise<ListVersionsResult> {
+    options.signal?.throwIfAborted();
+    return this.#listings.versions(request);
+  }
+
+  async subResource(request: SubResourceRequest, options: CallOptions = {}): Promise<SubResourceAnswer> {
+    options.signal?.throwIfAborted();
+    return this.#subResources.run(request);
   }
 
   async createUpload(

@@ -5,6 +5,8 @@ import type {
   ListObjectsResult,
   ListUploadsRequest,
   ListUploadsResult,
+  ListVersionsRequest,
+  ListVersionsResult,
 } from '../object-store.ts';
 import { isoTime, pageSize } from './names.ts';
 import type { ObjectEntry } from './object-index.ts';
@@ -43,6 +45,30 @@ export class ListingOperations {
       commonPrefixes: page.commonPrefixes.map(String),
       isTruncated: page.isTruncated,
       ...(page.isTruncated && last !== undefined ? continuation(request, last) : {}),
+    };
+  }
+
+  /** Every object is its only version, "null". */
+  versions(request: ListVersionsRequest): ListVersionsResult {
+    const { bucket, prefix, delimiter, maxKeys, keyMarker, versionIdMarker } = request;
+    // A marker that names a version leaves those of the same key that come later; "null" is the last.
+    const isBefore = keyMarker !== undefined && versionIdMarker !== undefined && versionIdMarker !== 'null';
+    if (isBefore) throw s3Error('InvalidArgument', 'Invalid version id specified');
+    const page = this.objects({
+      bucket,
+      version: 1,
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(delimiter === undefined ? {} : { delimiter }),
+      ...(maxKeys === undefined ? {} : { maxKeys }),
+      ...(keyMarker === undefined ? {} : { marker: keyMarker }),
+    });
+    const last = page.nextMarker ?? page.objects.at(-1)?.key;
+    return {
+      versions: page.objects.map((object) => ({ ...object, kind: 'version', versionId: 'null', isLatest: true })),
+      commonPrefixes: page.commonPrefixes,
+      isTruncated: page.isTruncated,
+      ...(page.isTruncated && last !== undefined ? { nextKeyMarker: last } : {}),
+      ...(page.isTruncated && page.objects.at(-1)?.key === last ? { nextVersionIdMarker: 'null' } : {}),
     };
   }
 

@@ -42,6 +42,7 @@ export class ObjectIndex {
   readonly #insert: Statement;
   readonly #delete: Statement;
   readonly #restate: Statement;
+  readonly #setHeaders: Statement;
   readonly #walk: Statement;
   readonly #any: Statement;
   readonly #insertExtent: Statement;
@@ -55,6 +56,7 @@ export class ObjectIndex {
     );
     this.#delete = database.prepare('DELETE FROM object WHERE id = ?');
     this.#restate = database.prepare('UPDATE object SET headers = ?, etag = ?, modified_ms = ? WHERE id = ?');
+    this.#setHeaders = database.prepare('UPDATE object SET headers = ? WHERE id = ?');
     this.#walk = database.prepare(
       `SELECT key, etag, size_bytes, modified_ms FROM object
        WHERE bucket_id = ? AND key >= ? AND key < ? ORDER BY key`,
@@ -93,6 +95,11 @@ export class ObjectIndex {
     const modifiedMs = Date.now();
     this.#restate.run(headers, etag, modifiedMs, objectId);
     return modifiedMs;
+  }
+
+  /** Changes what is stored beside the content, which stays the same: so do ETag and time. */
+  setHeaders(objectId: number, headers: string): void {
+    this.#setHeaders.run(headers, objectId);
   }
 
   addExtent(objectId: number, { offsetBytes, sizeBytes, file }: Extent): void {

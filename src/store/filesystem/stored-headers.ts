@@ -1,14 +1,12 @@
 import { s3Error } from '../../s3/s3-error.ts';
+import { parseTaggingHeader, renderTaggingHeader, type Tag } from '../../s3/tagging.ts';
 import type { Headers } from '../object-store.ts';
 
 const metadataPrefix = 'x-amz-meta-';
 const tagging = 'x-amz-tagging';
 
-/** S3's limits: user metadata in bytes, tags per object, characters of a tag's key and value. */
+/** S3's limit of user metadata. */
 const maxMetadataBytes = 2048;
-const maxTags = 10;
-const maxTagKeyLength = 128;
-const maxTagValueLength = 256;
 
 const keptAsTheyAre = new Set([
   'cache-control',
@@ -32,7 +30,8 @@ const allowedAcls = new Set(['private', 'bucket-owner-full-control']);
 
 /**
  * What is stored of a request's headers. What this store cannot honour is refused, never dropped silently.
- * @throws S3Error InvalidRequest, InvalidStorageClass, InvalidTag, MetadataTooLarge, NotImplemented.
+ * @throws S3Error BadRequest, InvalidArgument, InvalidRequest, InvalidStorageClass, InvalidTag, MetadataTooLarge,
+ * NotImplemented.
  */
 export function storedHeaders(headers: Headers): Headers {
   const kept: Record<string, string> = {};
@@ -47,14 +46,14 @@ export function storedHeaders(headers: Headers): Headers {
       details: { Size: String(metadataBytes), MaxSizeAllowed: String(maxMetadataBytes) },
     });
   }
-  countTags(kept[tagging] ?? '');
+  parseTaggingHeader(kept[tagging] ?? '');
   return kept;
 }
 
 /** What an answer about an object says of the stored headers: all of them, and the number of tags instead of the tags. */
 export function answeredHeaders(stored: Headers): Record<string, string> {
   const { [tagging]: tags = '', ...rest } = stored;
-  const count = countTags(tags);
+  const count = parseTaggingHeader(tags).length;
   return {
     'content-type': 'binary/octet-stream',
     ...rest,
@@ -117,16 +116,13 @@ export function checkAcl(value: string): void {
   );
 }
 
-/** Checks a tag set in the form of a query string, and counts it. */
-function countTags(header: string): number {
-  const names = new Set<string>();
-  let count = 0;
-  for (const [name, value] of new URLSearchParams(header)) {
-    count++;
-    names.add(name);
-    if (name === '' || name.length > maxTagKeyLength || value.length > maxTagValueLength) throw s3Error('InvalidTag');
-  }
-  if (names.size < count) throw s3Error('InvalidTag', 'Cannot provide multiple Tags with the same key');
-  if (count > maxTags) throw s3Error('InvalidTag', `Object tags cannot be greater than ${maxTags}`);
-  return count;
+/** The same headers with other tags. */
+export function withTags(stored: Headers, tags: readonly Tag[]): Headers {
+  const { [tagging]: _tags, ...rest } = stored;
+  return tags.length === 0 ? rest : { ...rest, [tagging]: renderTaggingHeader(tags) };
+}
+
+/** The tags in stored headers. */
+export function tagsOf(stored: Headers): readonly Tag[] {
+  return parseTaggingHeader(stored[tagging] ?? '');
 }

@@ -1,5 +1,11 @@
-import { parseListObjectsAnswer } from '../../s3/documents.ts';
-import type { CallOptions, ListObjectsRequest, ListObjectsResult } from '../object-store.ts';
+import { parseListObjectsAnswer, parseListVersionsAnswer } from '../../s3/documents.ts';
+import type {
+  CallOptions,
+  ListObjectsRequest,
+  ListObjectsResult,
+  ListVersionsRequest,
+  ListVersionsResult,
+} from '../object-store.ts';
 import type { S3Client } from './client.ts';
 import { collectDocument } from './xml-answers.ts';
 
@@ -35,5 +41,33 @@ export async function listObjects(
       signal,
     },
     async ({ body }) => parseListObjectsAnswer(await collectDocument(body)),
+  );
+}
+
+/** ListObjectVersions, always with `encoding-type=url`: XML cannot carry every key. */
+export async function listVersions(
+  client: S3Client,
+  request: ListVersionsRequest,
+  { signal }: CallOptions,
+): Promise<ListVersionsResult> {
+  return await client.call(
+    {
+      operation: 'ListObjectVersions',
+      method: 'GET',
+      bucket: request.bucket,
+      query: {
+        versions: '',
+        prefix: request.prefix,
+        delimiter: request.delimiter,
+        'key-marker': request.keyMarker,
+        'version-id-marker': request.versionIdMarker,
+        'max-keys': request.maxKeys,
+        'encoding-type': 'url',
+      },
+      idempotent: true,
+      missing: 'NoSuchBucket',
+      signal,
+    },
+    async ({ body }) => parseListVersionsAnswer(await collectDocument(body)),
   );
 }

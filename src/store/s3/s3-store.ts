@@ -17,11 +17,15 @@ import type {
   ListPartsResult,
   ListUploadsRequest,
   ListUploadsResult,
+  ListVersionsRequest,
+  ListVersionsResult,
   ObjectAddress,
   ObjectBody,
   ObjectHead,
   ObjectStore,
   PutObjectRequest,
+  SubResourceAnswer,
+  SubResourceRequest,
   UploadAddress,
   UploadPartRequest,
   WriteResult,
@@ -30,9 +34,10 @@ import * as buckets from './bucket-operations.ts';
 import { S3Client } from './client.ts';
 import { copyObject } from './copy-operations.ts';
 import { deleteObjects } from './delete-operations.ts';
-import { listObjects } from './listing-operations.ts';
+import { listObjects, listVersions } from './listing-operations.ts';
 import * as objects from './object-operations.ts';
 import type { S3StoreHooks, S3StoreOptions } from './options.ts';
+import { subResource } from './sub-resource-operations.ts';
 import * as uploads from './upload-operations.ts';
 
 /** The ObjectStore port over any provider that speaks S3: one backend request per call, signed with SigV4. */
@@ -101,6 +106,14 @@ export class S3Store implements ObjectStore {
 
   async listObjects(request: ListObjectsRequest, options: CallOptions = {}): Promise<ListObjectsResult> {
     return await listObjects(this.#client, request, options);
+  }
+
+  async listVersions(request: ListVersionsRequest, options: CallOptions = {}): Promise<ListVersionsResult> {
+    return await listVersions(this.#client, request, options);
+  }
+
+  async subResource(request: SubResourceRequest, options: CallOptions = {}): Promise<SubResourceAnswer> {
+    return await subResource(this.#client, request, options);
   }
 
   async createUpload(

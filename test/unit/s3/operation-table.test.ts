@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import {
+  forwardedOperations,
   matchOperation,
   operationTable,
   refusedOperations,
@@ -54,13 +55,28 @@ describe('served operations', () => {
       'HeadObject',
       'ListBuckets',
       'ListMultipartUploads',
+      'ListObjectVersions',
       'ListObjects',
       'ListObjectsV2',
       'ListParts',
+      'PreflightRequest',
+      'PreflightRequest',
       'PutObject',
       'UploadPart',
     ]);
   });
+});
+
+describe('forwarded operations', () => {
+  for (const row of forwardedOperations) {
+    it(`passes ${row.method} ${row.level} ${Object.keys(row.query).join(' ')} on as ${row.operation}`, () => {
+      const query = exampleQuery(row.query);
+      const optional = Object.fromEntries(row.optionalQuery.map((name) => [name, 'v']));
+      assert.equal(match(row.method, row.level, query), row);
+      assert.equal(match(row.method, row.level, { ...query, ...optional, 'X-Amz-Signature': 's' }), row);
+      assert.throws(() => match(row.method, row.level, { ...query, 'brand-new': '1' }), { status: 501 });
+    });
+  }
 });
 
 describe('refused operations', () => {
@@ -98,7 +114,7 @@ describe('the table', () => {
           for (const value of ['', 'x', '2']) {
             let served;
             try {
-              served = match(method, level, { [name]: value }).row;
+              served = match(method, level, { [name]: value });
             } catch {
               continue;
             }
@@ -115,9 +131,10 @@ const notServed: [string, OperationLevel, Query, string, number][] = [
   ['GET', 'bucket', { __proto__x: '' }, 'NotImplemented', 501],
   ['GET', 'bucket', { constructor: '' }, 'NotImplemented', 501],
   ['GET', 'bucket', { ACL: '' }, 'NotImplemented', 501],
-  ['GET', 'bucket', { versions: '', prefix: 'x' }, 'NotImplemented', 501],
   ['GET', 'bucket', { acl: '', location: '' }, 'InvalidArgument', 400],
-  ['GET', 'bucket', { metrics: '', id: 'x' }, 'NotImplemented', 501],
+  ['PUT', 'bucket', { metrics: '' }, 'InvalidArgument', 400],
+  ['PUT', 'bucket', { versions: '' }, 'MethodNotAllowed', 405],
+  ['PUT', 'object', { encryption: '' }, 'NotImplemented', 501],
   ['GET', 'bucket', { 'list-type': '3' }, 'InvalidArgument', 400],
   ['GET', 'bucket', { 'list-type': '2', marker: 'x' }, 'InvalidArgument', 400],
   ['GET', 'bucket', { uploads: '', location: '' }, 'InvalidArgument', 400],
@@ -126,6 +143,7 @@ const notServed: [string, OperationLevel, Query, string, number][] = [
   ['PUT', 'bucket', { location: '' }, 'MethodNotAllowed', 405],
   ['PUT', 'bucket', { prefix: 'x' }, 'InvalidArgument', 400],
   ['HEAD', 'bucket', { acl: '' }, 'MethodNotAllowed', 405],
+  ['GET', 'bucket', { acl: '', versionId: 'x' }, 'InvalidArgument', 400],
   ['GET', 'object', { partNumber: '1' }, 'NotImplemented', 501],
   ['HEAD', 'object', { partNumber: '1' }, 'NotImplemented', 501],
   ['PUT', 'object', { partNumber: '1' }, 'InvalidArgument', 400],

@@ -17,10 +17,10 @@ const lines: readonly [name: string, value: string, code: string | undefined][] 
   ['x-amz-copy-source', '/b/k', 'NotImplemented'],
   ['x-amz-something-new', '1', 'NotImplemented'],
   ['x-amz-checksum-crc32', 'AAAAAA==', undefined],
-  ['x-amz-tagging', 'a=1&a=2', 'InvalidTag'],
+  ['x-amz-tagging', 'a=1&a=2', 'InvalidArgument'],
   ['x-amz-tagging', '=1', 'InvalidTag'],
   ['x-amz-tagging', `a=${'x'.repeat(257)}`, 'InvalidTag'],
-  ['x-amz-tagging', Array.from({ length: 11 }, (_, index) => `t${index}=1`).join('&'), 'InvalidTag'],
+  ['x-amz-tagging', Array.from({ length: 11 }, (_, index) => `t${index}=1`).join('&'), 'BadRequest'],
   ['x-amz-meta-a', 'x'.repeat(2047), undefined],
   ['x-amz-meta-a', 'x'.repeat(2048), 'MetadataTooLarge'],
 ];
