@@ -1,6 +1,8 @@
 import {
+  forwardedOperations,
   refusedOperations,
   servedOperations,
+  type ForwardedOperation,
   type OperationHandling,
   type RefusedOperation,
   type ServedOperation,
@@ -15,7 +17,7 @@ const handlings: Readonly<Record<OperationHandling, string>> = {
 
 const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
 
-type Row = Pick<ServedOperation | RefusedOperation, 'method' | 'level' | 'query' | 'header'>;
+type Row = Pick<ServedOperation | ForwardedOperation | RefusedOperation, 'method' | 'level' | 'query' | 'header'>;
 
 const paths = { service: '/', bucket: '/bucket', object: '/bucket/key' } as const;
 
@@ -30,7 +32,7 @@ function byName(left: { readonly operation: string }, right: { readonly operatio
   return left.operation < right.operation ? -1 : Number(left.operation > right.operation);
 }
 
-function servedRow(row: ServedOperation): string {
+function servedRow(row: ServedOperation | ForwardedOperation): string {
   const optional = row.optionalQuery.map(code).join(', ');
   return `| ${row.operation} | ${requestOf(row)} | ${handlings[row.handling]} | ${row.action} | ${optional} |`;
 }
@@ -41,7 +43,7 @@ function refusedRow(row: RefusedOperation): string {
 
 /** The page of what the gateway serves of the S3 API, made from the operation table. */
 export function renderS3Reference(): string {
-  const served = [...servedOperations].toSorted(byName).map(servedRow);
+  const served = [...servedOperations, ...forwardedOperations].toSorted(byName).map(servedRow);
   const refused = [...refusedOperations].toSorted(byName).map(refusedRow);
   return `# S3 compatibility
 
@@ -54,7 +56,7 @@ over streamed bodies (\`STREAMING-AWS4-HMAC-SHA256-PAYLOAD\`, with and without t
 ## Served
 
 *Encrypted*: data, size or ETag are translated. *Answered by the gateway*: put together by it from what the backend says.
-*Forwarded*: passed to the backend. The action is what a credential's \`allow\` list must have.
+*Forwarded*: passed to the backend, which answers; nothing of it carries object bytes. The action is what a credential's \`allow\` list must have.
 
 | Operation | Request | Handling | Action | Further parameters |
 | --- | --- | --- | --- | --- |
@@ -86,10 +88,15 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
 - **Checksums** (CRC32, CRC32C, CRC64NVME, SHA-1, SHA-256, Content-MD5, \`x-amz-content-sha256\`) are verified on plaintext. Those of a
   single upload are kept, sealed, and given back with \`x-amz-checksum-mode: ENABLED\`; those of multipart objects are not kept yet.
 - **Sizes** are those of the plaintext everywhere. At the provider an object is larger by about 0.05 % and some hundred bytes.
+- **Forwarded sub-resources** mean at the provider what they say there: bucket policies, ACLs and websites give access to
+  ciphertext; sizes in notifications, inventories and lifecycle filters are those of ciphertext; a lifecycle rule over a whole
+  bucket also reaches the gateway's keys under \`.s3eg/\`. Tags are held to S3's limits before anything is sent.
+- **CORS** is answered by the gateway from the bucket's own rules, read from the provider at most every 30 seconds.
 - **Ranges**: one range a request; several in one header are answered with the whole object, as S3 does.
 - Server-side encryption, storage classes, tags, object-lock headers and canned ACLs of a write go to the provider. The embedded
   store has one storage class, no key service, no versions, no object lock, and of the ACLs \`private\` and
-  \`bucket-owner-full-control\`; it refuses the rest.
+  \`bucket-owner-full-control\`; of sub-resources it keeps tags and CORS rules, says of all others that they are not
+  configured, and refuses to configure them.
 
 Errors: [errors.md](errors.md).
 `;
