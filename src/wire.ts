@@ -96,15 +96,22 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
 async function openKeys(settings: Settings): Promise<ReadonlyMap<string, Key>> {
   const keys = new Map<string, Key>();
   for (const [name, key] of settings.keys) {
-    const unrestricted = await openKey(name, key);
+    const unrestricted = await openKey(name, key, { create: true });
     keys.set(name, { unrestricted, provider: new DualReadWindow(unrestricted, { readPrevious: key.readPrevious }) });
   }
   return keys;
 }
 
-/** The provider of one key, without a window. */
-export function openKey(name: string, { file }: KeySettings): Promise<KeyProvider> {
-  return LocalKeyring.open({ name, file, create: true });
+/**
+ * The provider of one key, without a window; without `create` a keyring file must be there.
+ * @throws KeyError `misconfigured`.
+ */
+export function openKey(
+  name: string,
+  { file }: Pick<KeySettings, 'file'>,
+  { create }: { readonly create: boolean },
+): Promise<KeyProvider> {
+  return LocalKeyring.open({ name, file, create });
 }
 
 async function openBackends(settings: Settings, telemetry: Telemetry): Promise<ReadonlyMap<string, Backend>> {

@@ -4,9 +4,10 @@ import { version } from '../wire.ts';
 import { processIo, type CliIo } from './cli-io.ts';
 import type { CommandFactory, SetExitCode } from './command.ts';
 import { exitCode, UsageError } from './exit-code.ts';
+import { decryptCommand } from './decrypt.ts';
 import { serveCommand } from './serve.ts';
 
-const commands: readonly CommandFactory[] = [serveCommand];
+const commands: readonly CommandFactory[] = [serveCommand, decryptCommand];
 
 /** The command line of `s3eg`, with all its commands. */
 export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {

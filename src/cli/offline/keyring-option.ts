@@ -1,0 +1,47 @@
+import { Option } from 'commander';
+
+import { loadSettings } from '../../config/load.ts';
+import type { CliIo } from '../cli-io.ts';
+import { loadOptions, type ConfigOption } from '../config-option.ts';
+import { OfflineKeys } from './offline-keys.ts';
+
+/** What `--keyring` gives, beside `--config`. */
+export interface KeyringOptions extends ConfigOption {
+  readonly keyring?: readonly string[];
+}
+
+/** Keys, and what the configuration says of the objects. */
+export interface OpenedKeys extends AsyncDisposable {
+  readonly keys: OfflineKeys;
+  /** Keys of objects below it are the gateway's own data. */
+  readonly reservedPrefix: string;
+}
+
+const defaultReservedPrefix = '.s3eg/';
+
+/** `--keyring [NAME=]FILE`, which may be repeated. */
+export function keyringOption(): Option {
+  return new Option(
+    '--keyring <[name=]file>',
+    'Keyring file, instead of those of the configuration. May be repeated, each for the key NAME of the configuration; ' +
+      'one without a name serves every other key.',
+  )
+    .argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value])
+    .conflicts('config');
+}
+
+/**
+ * Opens the keyrings that are named, else those of the configuration. Nothing is made.
+ * @throws ConfigError, KeyError, UsageError.
+ */
+export async function openOfflineKeys(io: CliIo, options: KeyringOptions): Promise<OpenedKeys> {
+  if (options.keyring !== undefined) {
+    return openedKeys(await OfflineKeys.ofKeyrings(options.keyring, io.cwd), defaultReservedPrefix);
+  }
+  const { settings } = await loadSettings(loadOptions(io, options));
+  return openedKeys(await OfflineKeys.ofSettings(settings), settings.multipart.prefix);
+}
+
+function openedKeys(keys: OfflineKeys, reservedPrefix: string): OpenedKeys {
+  return { keys, reservedPrefix, [Symbol.asyncDispose]: () => keys[Symbol.asyncDispose]() };
+}
