@@ -25,6 +25,9 @@ export class Connection {
     this.#options = options;
     this.#remoteAddress = socket.remoteAddress ?? '';
     this.#bytesAtLastEnd = socket.bytesRead;
+    // Header values are bytes as Latin-1 text. The head of an answer without a body goes to the socket as a text with no
+    // encoding named; by default it would be written as UTF-8, and every byte above 0x7f become two.
+    socket.setDefaultEncoding('latin1');
   }
 
   /** The request that is being answered. */

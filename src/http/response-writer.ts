@@ -165,7 +165,7 @@ export class ResponseWriter {
 
   #writeHead(status: number, headers: OutgoingHttpHeaders): void {
     try {
-      this.#response.writeHead(status, headers);
+      this.#response.writeHead(status, dispositionFirst(headers));
     } catch (cause) {
       throw new HttpServerError('response_refused', 'the status or a header cannot be sent', { cause });
     }
@@ -184,6 +184,11 @@ export class ResponseWriter {
     this.#wake = undefined;
     this.#waiting = false;
   }
+}
+
+/** Behind a Content-Length node:http encodes Content-Disposition anew, which changes every byte above 0x7f. */
+function dispositionFirst({ 'content-disposition': disposition, ...others }: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return disposition === undefined ? others : { 'content-disposition': disposition, ...others };
 }
 
 function lengthMismatch(expected: number, got: string): HttpServerError {

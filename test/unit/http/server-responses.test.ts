@@ -54,6 +54,24 @@ test('an empty stream and no body are complete answers', async () => {
   assert.match(none.text, /content-length: 0\r\n[^]*\r\n\r\n$/);
 });
 
+test('header values are sent as the bytes that they stand for, with a body and without', async () => {
+  const bytes = Buffer.from('grüße 你好').toString('latin1');
+  const headers = { 'x-amz-meta-a': bytes, 'content-disposition': bytes };
+  for (const [response, request] of [
+    [{ status: 200, headers: { ...headers, 'content-length': '3' } }, 'HEAD / HTTP/1.1\r\nHost: h\r\n\r\n'],
+    [{ status: 304, headers }, get],
+    [{ status: 200, headers: { ...headers, 'content-length': '0' }, body: chunksOf() }, get],
+    [{ status: 200, headers: { ...headers, 'content-length': '3' }, body: chunksOf('abc') }, get],
+    [{ status: 200, headers, body: 'abc' }, get],
+    [{ status: 200, headers: { 'content-length': '3', ...headers }, body: 'abc' }, get],
+  ] satisfies (readonly [HttpResponse, string])[]) {
+    const { text } = await exchange(response, request);
+    for (const name of Object.keys(headers)) {
+      assert.ok(text.includes(`\r\n${name}: ${bytes}\r\n`), `${request.slice(0, 4)} ${JSON.stringify(text)}`);
+    }
+  }
+});
+
 for (const [name, status, request] of [
   ['HEAD', 200, 'HEAD / HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['304', 304, get],
