@@ -6,11 +6,11 @@ import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { responseOverrides } from '../s3/operation-table.ts';
 import { contentRange, parseRange, resolveRange, type RequestedRange, type ResolvedRange } from '../s3/range.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
-import type { Conditions, ObjectBody, ObjectHead } from '../store/object-store.ts';
+import type { ByteRange, Conditions, ObjectBody, ObjectHead } from '../store/object-store.ts';
 import { sealedChecksumHeaders } from './checksums.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
-import { askedRange, readDecrypted } from './object-reading.ts';
+import { askedRange, layoutKey, readDecrypted } from './object-reading.ts';
 
 /**
  * GetObject. One backend request for a whole object of one message, and for a range of one; for a multipart object the
@@ -39,23 +39,42 @@ export async function getObject(request: ObjectRequest, gateway: Gateway): Promi
   }
 }
 
+/**
+ * The stored object from the place where the range is thought to be. Where the stored object has no such place, it is
+ * asked for from its beginning: it may be smaller than what the guess was made from, and only its envelope tells which
+ * ranges of plaintext there are.
+ */
 async function getStored(
   request: ObjectRequest,
   gateway: Gateway,
   range: RequestedRange | undefined,
 ): Promise<ObjectBody> {
-  try {
-    return await request.backend.store.getObject(
-      { ...addressOf(request), conditions: objectConditions(request), ...askedRange(request, gateway, range) },
+  const get = (asked: { readonly range?: ByteRange }): Promise<ObjectBody> =>
+    request.backend.store.getObject(
+      { ...addressOf(request), conditions: objectConditions(request), ...asked },
       { signal: request.signal },
     );
+  try {
+    return await get(askedRange(request, gateway, range));
   } catch (error) {
-    // The backend's own details are of stored sizes and positions, which mean nothing to the client.
-    if (error instanceof S3Error && error.code === 'InvalidRange') {
-      throw s3Error('InvalidRange', undefined, { cause: error });
-    }
+    if (!isInvalidRange(error)) throw error;
+    gateway.layouts.forget(layoutKey(request));
+    return await firstByte(get);
+  }
+}
+
+async function firstByte(get: (asked: { readonly range: ByteRange }) => Promise<ObjectBody>): Promise<ObjectBody> {
+  try {
+    return await get({ range: { first: 0, last: 0 } });
+  } catch (error) {
+    // An empty object, which no range fits.
+    if (isInvalidRange(error)) throw s3Error('InvalidRange', undefined, { cause: error });
     throw error;
   }
+}
+
+function isInvalidRange(error: unknown): boolean {
+  return error instanceof S3Error && error.code === 'InvalidRange';
 }
 
 /** The object that a request names, in the store's terms. */

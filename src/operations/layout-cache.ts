@@ -40,6 +40,10 @@ export class LayoutCache {
   remember(key: LayoutKey, known: KnownLayout): void {
     this.#layouts.set(cacheKey(key), known);
   }
+
+  forget(key: LayoutKey): void {
+    this.#layouts.delete(cacheKey(key));
+  }
 }
 
 function cacheKey({ backend, bucket, key, versionId }: LayoutKey): string {

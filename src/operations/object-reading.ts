@@ -198,7 +198,8 @@ async function getExactly(
   return answer;
 }
 
-function layoutKey(request: ObjectRequest): LayoutKey {
+/** How the layout cache knows the object of a request. */
+export function layoutKey(request: ObjectRequest): LayoutKey {
   const { backend, bucket, key, query } = request;
   return { backend: backend.name, bucket, key, versionId: query.get('versionId') };
 }
