@@ -105,7 +105,7 @@ describe('objects', () => {
     await s3.put('bucket', 'tagged', 'x', { 'x-amz-tagging': 'a=1&b=2' });
     assert.equal((await s3.head('bucket', 'tagged')).headers['x-amz-tagging-count'], '2');
     const refused = await s3.put('bucket', 'wrongly-tagged', 'x', { 'x-amz-tagging': 'a=1&a=2' });
-    assert.equal(refused.outcome, '400 InvalidTag');
+    assert.equal(refused.outcome, '400 InvalidArgument');
   });
 
   it('refuse what the store cannot honour, and are not stored without it', async () => {
