@@ -1,4 +1,5 @@
 import type { ByteStream } from './byte-stream.ts';
+import { ownedStream } from './owned-stream.ts';
 
 /** A stream of the given chunks. */
 // eslint-disable-next-line typescript/require-await -- a stream by contract, though it never waits
@@ -6,31 +7,46 @@ export async function* streamOf(...chunks: readonly Uint8Array[]): AsyncGenerato
   yield* chunks;
 }
 
-/** One stream after the other; ending early releases all of them. */
-export async function* concatenate(...streams: readonly ByteStream[]): AsyncGenerator<Uint8Array, void, undefined> {
-  let next = 0;
-  try {
-    for (const stream of streams) {
-      next += 1;
-      yield* stream;
+/** One stream after the other; ending early, also before the first chunk, releases all of them. */
+export function concatenate(...streams: readonly ByteStream[]): ByteStream {
+  const iterators = streams.map((stream) => stream[Symbol.asyncIterator]());
+  const next = async (): Promise<Uint8Array | undefined> => {
+    for (;;) {
+      const [first] = iterators;
+      if (first === undefined) return undefined;
+      const step = await first.next();
+      if (step.done !== true) return step.value;
+      iterators.shift();
     }
-  } finally {
-    for (const stream of streams.slice(next)) await stream[Symbol.asyncIterator]().return?.();
-  }
+  };
+  return ownedStream(next, async () => {
+    for (const iterator of iterators) await iterator.return?.();
+  });
 }
 
 /**
  * The same stream, each chunk given only when the next one is there: a source that fails at its end, because a checksum
  * did not match, never had its last bytes handed on.
  */
-export async function* holdBackLast(source: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
+export function holdBackLast(source: ByteStream): ByteStream {
+  const chunks = source[Symbol.asyncIterator]();
   let held: Uint8Array | undefined;
-  for await (const chunk of source) {
-    if (chunk.length === 0) continue;
-    if (held !== undefined) yield held;
-    held = chunk;
-  }
-  if (held !== undefined) yield held;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    for (;;) {
+      const step = await chunks.next();
+      const given = held;
+      if (step.done === true) {
+        held = undefined;
+        return given;
+      }
+      if (step.value.length === 0) continue;
+      held = step.value;
+      if (given !== undefined) return given;
+    }
+  };
+  return ownedStream(next, async () => {
+    await chunks.return?.();
+  });
 }
 
 /**
@@ -59,12 +75,16 @@ export async function primed(source: ByteStream): Promise<ByteStream> {
 }
 
 /** The same stream; `release` runs once when it ends, fails or is ended early. */
-export async function* releasing(source: ByteStream, release: () => void): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* source;
-  } finally {
+export function releasing(source: ByteStream, release: () => void): ByteStream {
+  const chunks = source[Symbol.asyncIterator]();
+  const next = async (): Promise<Uint8Array | undefined> => {
+    const step = await chunks.next();
+    return step.done === true ? undefined : step.value;
+  };
+  return ownedStream(next, async () => {
     release();
-  }
+    await chunks.return?.();
+  });
 }
 
 /** Reads a stream whole. @throws what `tooLong` gives, when there are more than `maxBytes`. */

@@ -7,7 +7,7 @@ import { readIndexRegion } from './index-region-reader.ts';
 import { ObjectLayout, type RangePlan } from './layout.ts';
 import type { ObjectIndex } from './object-index.ts';
 import type { ObjectSecrets } from './object-secrets.ts';
-import { ownedStream } from './owned-stream.ts';
+import { ownedStream } from '../base/owned-stream.ts';
 import { plaintextSizeOrThrow } from './sealed-metadata.ts';
 import { SliceDecryptor } from './slice-decryptor.ts';
 

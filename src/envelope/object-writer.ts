@@ -8,7 +8,7 @@ import { EnvelopeError } from './envelope-error.ts';
 import { attemptTagOf, messageAad } from './message.ts';
 import { buildIndexRegion, contiguousRegion } from './object-index.ts';
 import type { ObjectSecrets } from './object-secrets.ts';
-import { ownedStream } from './owned-stream.ts';
+import { ownedStream } from '../base/owned-stream.ts';
 import { maxPartNumber, partStoredSize, storedSize } from './sizes.ts';
 
 export { partPlaintextSize, partStoredSize } from './sizes.ts';

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 
 import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
+import { ownedStream } from '../base/owned-stream.ts';
 import { readAll } from '../base/streams.ts';
 import { floeHeaderBytes } from '../crypto/floe.ts';
 import { EnvelopeError } from '../envelope/envelope-error.ts';
@@ -150,14 +151,17 @@ async function storedRange({ request, stored }: Reading, plan: RangePlan): Promi
   return again.body;
 }
 
-async function* skipping(source: ByteStream, bytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+function skipping(source: ByteStream, bytes: number): ByteStream {
   const reader = new ByteReader(source);
-  try {
-    await reader.read(bytes);
-    yield* reader.rest();
-  } finally {
-    await reader.close();
-  }
+  const rest = reader.rest()[Symbol.asyncIterator]();
+  let isSkipped = false;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    if (!isSkipped) await reader.read(bytes);
+    isSkipped = true;
+    const step = await rest.next();
+    return step.done === true ? undefined : step.value;
+  };
+  return ownedStream(next, () => reader.close());
 }
 
 async function readStored(

@@ -39,20 +39,30 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     source.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     if (this.#isTaken) throw new Error('the body of an object can be read once');
     this.#isTaken = true;
-    try {
-      for (const piece of this.#source.pieces) yield* this.#read(piece);
-    } finally {
+    const chunks = this.#chunks();
+    // A generator that never began has no `finally` to run, and a file that nobody closes ends the process.
+    const finish = async (): Promise<IteratorResult<Uint8Array>> => {
       await this.discard();
-    }
+      return await chunks.return(undefined);
+    };
+    return { next: async () => await chunks.next(), return: finish };
   }
 
   /** Gives the files free, whether or not anything was read. */
   async discard(): Promise<void> {
     this.#released ??= this.#release();
     await this.#released;
+  }
+
+  async *#chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      for (const piece of this.#source.pieces) yield* this.#read(piece);
+    } finally {
+      await this.discard();
+    }
   }
 
   async *#read(piece: Piece): AsyncGenerator<Uint8Array> {

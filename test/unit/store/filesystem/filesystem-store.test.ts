@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { fstatSync, statSync } from 'node:fs';
+import { readdir, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
@@ -133,6 +134,16 @@ describe('bytes in a FilesystemStore', () => {
     await assert.rejects(store.getObject(address), { code: 'ObjectCorrupted' });
   });
 
+  it('closes the file of a body that is left before its first byte', async (context) => {
+    const root = await temporaryRoot(context);
+    const store = await openStore(context, root);
+    await put(store, 'k', Buffer.from('content'));
+    const { body } = await store.getObject({ bucket: 'bucket', key: 'k' });
+    assert.equal((await openContentFiles(root)).length, 1);
+    await body[Symbol.asyncIterator]().return?.();
+    assert.deepEqual(await openContentFiles(root), []);
+  });
+
   it('gives a body once', async (context) => {
     const store = await openStore(context, await temporaryRoot(context));
     await put(store, 'k', Buffer.from('x'));
@@ -207,3 +218,16 @@ describe('FilesystemStore', () => {
     await assert.rejects(store.deleteObjects({ bucket: 'bucket', objects: many }), { code: 'MalformedXML' });
   });
 });
+
+/** Content files under `root` that this process has open. */
+async function openContentFiles(root: string): Promise<string[]> {
+  const paths = (await filesOnDisk(root)).map((name) => join(root, 'data', name.slice(0, 2), name));
+  const open = (await readdir('/dev/fd')).flatMap((name) => {
+    try {
+      return [fstatSync(Number(name)).ino];
+    } catch {
+      return []; // That of the listing itself.
+    }
+  });
+  return paths.filter((path) => open.includes(statSync(path).ino));
+}

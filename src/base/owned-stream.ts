@@ -1,4 +1,4 @@
-import type { ByteStream } from '../base/byte-stream.ts';
+import type { ByteStream } from './byte-stream.ts';
 
 /**
  * A stream of what `next` gives until undefined, to be iterated once. `close` runs exactly once: at the end, on an error,
