@@ -141,8 +141,8 @@ function keyEvents(telemetry: Telemetry): KeyEvents {
   return {
     wrap: (event) => telemetry.keyOperation({ ...event, operation: 'wrap' }),
     unwrap: (event) => telemetry.keyOperation({ ...event, operation: 'unwrap' }),
-    cacheHit() {},
-    cacheMiss() {},
+    cacheHit: ({ offline, ...event }) => telemetry.keyCacheLookup({ ...event, outcome: offline ? 'offline' : 'hit' }),
+    cacheMiss: (event) => telemetry.keyCacheLookup({ ...event, outcome: 'miss' }),
   };
 }
 

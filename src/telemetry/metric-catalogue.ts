@@ -67,6 +67,14 @@ export const metricCatalogue = {
     labels: ['key', 'operation'],
     buckets: callSeconds,
   },
+  keyCacheLookups: {
+    name: 's3eg_key_cache_lookups_total',
+    type: 'counter',
+    help:
+      'Lookups of a bucket key in memory, by key, cache (wrap for writes, unwrap for reads) and outcome: hit, offline (past ' +
+      'its ttl, while the key provider is not available) or miss (the key provider was asked).',
+    labels: ['key', 'cache', 'outcome'],
+  },
   backendRequests: {
     name: 's3eg_backend_requests_total',
     type: 'counter',

@@ -69,6 +69,14 @@ export interface KeyOperation {
   readonly error?: unknown;
 }
 
+/** One lookup of a bucket key in memory. */
+export interface KeyCacheLookup {
+  readonly keyName: string;
+  readonly cache: 'wrap' | 'unwrap';
+  /** `offline`: found past its ttl, and used because the key provider is not available. */
+  readonly outcome: 'hit' | 'offline' | 'miss';
+}
+
 /** An exchange that the listener could not complete. */
 export interface ListenerError {
   readonly requestId: string;
@@ -98,6 +106,7 @@ export class Telemetry {
   readonly #decryptionFailures: Counter<'reason'>;
   readonly #keyOperations: Counter<'key' | 'operation' | 'outcome'>;
   readonly #keyDuration: Histogram<'key' | 'operation'>;
+  readonly #keyCacheLookups: Counter<'key' | 'cache' | 'outcome'>;
   readonly #backendRequests: Counter<'backend' | 'operation' | 'outcome'>;
   readonly #backendDuration: Histogram<'backend' | 'operation'>;
   readonly #listenerErrors: Counter<'reason'>;
@@ -115,6 +124,7 @@ export class Telemetry {
     this.#decryptionFailures = registry.counter(metricCatalogue.decryptionFailures);
     this.#keyOperations = registry.counter(metricCatalogue.keyOperations);
     this.#keyDuration = registry.histogram(metricCatalogue.keyOperationDuration);
+    this.#keyCacheLookups = registry.counter(metricCatalogue.keyCacheLookups);
     this.#backendRequests = registry.counter(metricCatalogue.backendRequests);
     this.#backendDuration = registry.histogram(metricCatalogue.backendRequestDuration);
     this.#listenerErrors = registry.counter(metricCatalogue.listenerErrors);
@@ -206,6 +216,11 @@ export class Telemetry {
       duration_ms: event.durationMs,
       ...(event.error === undefined ? {} : errorFields(event.error)),
     });
+  }
+
+  /** A bucket key was looked up. Too frequent for the log. */
+  keyCacheLookup({ keyName, cache, outcome }: KeyCacheLookup): void {
+    this.#keyCacheLookups.add({ key: keyName, cache, outcome });
   }
 
   /** The listener had to answer 500 itself or to break a connection. */

@@ -134,12 +134,17 @@ test('every event has its metric', () => {
   telemetry.decryptionFailed({ reason: 'segment', bucket: 'b', key: 'k', keyName: 'local', keyVersion: '1', error });
   telemetry.backendRequest({ backend: 'main', operation: 'get', outcome: '503', durationMs: 2000, attempt: 2, error });
   telemetry.keyOperation({ keyName: 'local', operation: 'unwrap', outcome: 'ok', durationMs: 1 });
+  telemetry.keyCacheLookup({ keyName: 'local', cache: 'wrap', outcome: 'hit' });
+  telemetry.keyCacheLookup({ keyName: 'local', cache: 'wrap', outcome: 'hit' });
+  telemetry.keyCacheLookup({ keyName: 'local', cache: 'unwrap', outcome: 'offline' });
   telemetry.listenerError({ requestId: '0', reason: 'body_failed', error });
   const text = exposition();
   assert.match(text, /s3eg_decryption_failures_total\{reason="segment"\} 1\n/);
   assert.match(text, /s3eg_backend_requests_total\{backend="main",operation="get",outcome="503"\} 1\n/);
   assert.match(text, /s3eg_backend_request_duration_seconds_bucket\{backend="main",operation="get",le="2\.5"\} 1\n/);
   assert.match(text, /s3eg_key_operations_total\{key="local",operation="unwrap",outcome="ok"\} 1\n/);
+  assert.match(text, /s3eg_key_cache_lookups_total\{key="local",cache="wrap",outcome="hit"\} 2\n/);
+  assert.match(text, /s3eg_key_cache_lookups_total\{key="local",cache="unwrap",outcome="offline"\} 1\n/);
   assert.match(text, /s3eg_listener_errors_total\{reason="body_failed"\} 1\n/);
   assert.deepEqual(
     lines.map((line) => line['level']),
