@@ -245,8 +245,12 @@ export const configSchema = z.strictObject({
   dataKeyCache: z
     .strictObject({
       ttl: duration({ min: '0s', max: '1d' }).prefault('5m').describe('Longest use of one data key for new objects.'),
-      maxObjects: integer(1, 4_294_967_296).prefault(100_000).describe('Most objects under one data key.'),
-      maxBytes: size({ min: '1MiB', max: '1PiB' }).prefault('1TiB').describe('Most bytes under one data key.'),
+      maxObjects: integer(1, 2_147_483_648).prefault(100_000).describe('Most objects under one data key.'),
+      maxBytes: size({ min: '1MiB', max: '1PiB' })
+        .prefault('1TiB')
+        .describe(
+          'Most bytes under one data key; uploads in parts, whose size is not known in advance, count as objects only.',
+        ),
       offlineTtl: duration({ min: '0s', max: '7d' })
         .prefault('1h')
         .describe('How long cached keys carry on while the key service is away.'),

@@ -7,15 +7,24 @@ import { SecretBytes } from '../crypto/secret-bytes.ts';
 import { cacheLife, type CacheTimes } from './cache-life.ts';
 import type { DatedDescription } from './description-cache.ts';
 import { encodeContext } from './encryption-context.ts';
-import { isUnavailable, type Kek } from './kek.ts';
+import { isRefusal, isUnavailable, type Kek } from './kek.ts';
 import type { KeyEvents } from './key-events.ts';
-import type { EncryptionContext, WrappedKey } from './key-provider.ts';
+import { KeyError, type EncryptionContext, type WrappedKey } from './key-provider.ts';
 import { LeasedSecret } from './leased-secret.ts';
 import type { KeyCacheOptions, OpenRequest } from './opened-keys.ts';
 
 const bucketKeyBytes = 32;
 
-/** How much one bucket key wraps at most; an object larger than `maxBytes` gets a bucket key of its own. */
+/**
+ * Data keys that one bucket key may wrap, whatever the configuration says. Each takes a random 96-bit nonce of AES-GCM, of
+ * which SP 800-38D (section 8.3) allows 2^32 under one key; half of that keeps the odds of using one twice below 2^-34.
+ */
+const maxWrapsPerBucketKey = 2 ** 31;
+
+/**
+ * How much one bucket key wraps at most; an object larger than `maxBytes` gets a bucket key of its own. `maxObjects` is at
+ * most 2^31.
+ */
 export interface BucketKeyLimits {
   readonly maxObjects: number;
   readonly maxBytes: number;
@@ -56,16 +65,19 @@ export class BucketKeys {
   readonly #onMade: BucketKeysOptions['onMade'];
   readonly #flights = new SingleFlight<BucketKey, void>();
   readonly #lanes: LRUCache<string, Lane>;
+  #begun = 0;
   #closed = false;
 
+  /** @throws KeyError `misconfigured` for limits that bound nothing, or not enough. */
   constructor(options: BucketKeysOptions) {
+    checkLimits(options.limits);
     this.#times = options.times;
     this.#limits = options.limits;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#events = options.events;
     this.#onMade = options.onMade;
-    this.#lanes = new LRUCache({ max: options.maxEntries, dispose: ({ ready }) => ready?.leased.retire() });
+    this.#lanes = new LRUCache({ max: options.maxEntries, dispose: dropReady });
   }
 
   /**
@@ -77,7 +89,7 @@ export class BucketKeys {
     use: (key: SecretBytes, wrapped: WrappedKey) => T,
     signal?: AbortSignal,
   ): Promise<T> {
-    const description = await request.kek.description(signal);
+    const description = await this.#describe(request, signal);
     const lane = this.#laneOf(request);
     const ready = this.#takeReady(lane, request, description);
     if (ready !== undefined) return ready.use(use);
@@ -97,10 +109,29 @@ export class BucketKeys {
     }
   }
 
+  /** Zeroes the keys that can serve no more, also in buckets that nobody writes to. To be called every now and then. */
+  sweep(): void {
+    const nowMs = this.#clock.now();
+    const lanes = [...this.#lanes.values()];
+    for (const lane of lanes) {
+      if (lane.ready !== undefined && cacheLife(lane.ready.madeAtMs, nowMs, this.#times) === 'over') dropReady(lane);
+      if (lane.ready === undefined && lane.making === undefined) this.#lanes.delete(lane.id);
+    }
+  }
+
   /** Zeroes every key that no request is using, and the others when it is done with them. */
   close(): void {
     this.#closed = true;
     this.#lanes.clear();
+  }
+
+  async #describe(request: BucketKeyRequest, signal: AbortSignal | undefined): Promise<DatedDescription | undefined> {
+    try {
+      return await request.kek.description(signal);
+    } catch (error) {
+      if (isRefusal(error)) dropReady(this.#laneOf(request));
+      throw error;
+    }
   }
 
   /** The key in use, if it may serve one object more, which is then counted. */
@@ -137,14 +168,18 @@ export class BucketKeys {
   ): Promise<void> {
     const { kek, context } = request;
     const madeAtMs = this.#clock.now();
+    this.#begun += 1;
+    const order = this.#begun;
     const key = new SecretBytes(this.#random(bucketKeyBytes));
     try {
       const wrapped = await kek.wrap(key, context, signal);
       this.#onMade({ kek, wrapped, context }, key, madeAtMs);
-      making.complete(key, wrapped, madeAtMs);
+      making.complete(key, wrapped, { madeAtMs, order });
       this.#install(lane, making);
     } catch (error) {
       key.dispose();
+      // Refused, not merely unanswered: the key in use must not tide over the next outage.
+      if (isRefusal(error)) dropReady(lane);
       throw error;
     } finally {
       if (lane.making === making) lane.making = undefined;
@@ -153,12 +188,12 @@ export class BucketKeys {
 
   /** A key that is used up already, or that comes after a newer one or after the lane has gone, serves its waiters only. */
   #install(lane: Lane, made: BucketKey): void {
-    const older = lane.ready !== undefined && lane.ready.madeAtMs > made.madeAtMs;
+    const older = lane.ready !== undefined && lane.ready.order > made.order;
     if (older || !made.hasRoom(this.#limits) || this.#lanes.peek(lane.id) !== lane) {
       made.leased.retire();
       return;
     }
-    if (lane.ready !== made) lane.ready?.leased.retire();
+    if (lane.ready !== made) dropReady(lane);
     lane.ready = made;
   }
 
@@ -173,10 +208,27 @@ export class BucketKeys {
   }
 }
 
+/** The key in use serves no more: zeroed as soon as no request uses it. */
+function dropReady(lane: Lane): void {
+  lane.ready?.leased.retire();
+  lane.ready = undefined;
+}
+
+function checkLimits({ maxObjects, maxBytes }: BucketKeyLimits): void {
+  const counts = Number.isSafeInteger(maxObjects) && maxObjects >= 1 && maxObjects <= maxWrapsPerBucketKey;
+  if (counts && Number.isSafeInteger(maxBytes) && maxBytes >= 1) return;
+  throw new KeyError(
+    'misconfigured',
+    `dataKeyCache.maxObjects must be 1 to ${maxWrapsPerBucketKey}, and dataKeyCache.maxBytes 1 or more`,
+  );
+}
+
 /** One bucket key with what it has been used for. Objects are counted before the key is there, so that the bounds hold. */
 class BucketKey {
   readonly leased = new LeasedSecret();
   madeAtMs = 0;
+  /** Counts the calls for bucket keys: the clock may be put back. */
+  order = 0;
   #wrapped: WrappedKey | undefined;
   #objects = 0;
   #bytes = 0;
@@ -194,10 +246,15 @@ class BucketKey {
     return this.#objects < maxObjects && this.#bytes < maxBytes;
   }
 
-  complete(key: SecretBytes, wrapped: WrappedKey, madeAtMs: number): void {
-    this.leased.fill(key);
+  complete(
+    key: SecretBytes,
+    wrapped: WrappedKey,
+    { madeAtMs, order }: { readonly madeAtMs: number; readonly order: number },
+  ): void {
+    this.leased.put(key);
     this.#wrapped = wrapped;
     this.madeAtMs = madeAtMs;
+    this.order = order;
   }
 
   /** A key made after the description was asked for had the current version then, whatever the description says. */

@@ -14,6 +14,8 @@ const dekBytes = 32;
 const wrappedDekBytes = dekBytes + aeadOverheadBytes;
 /** Bucket keys held for reading, and buckets held for writing. */
 const maxCachedKeys = 10_000;
+/** How long at most a key stays in memory after it could serve for the last time. */
+const sweepIntervalMs = 60_000;
 
 /** A wrapped data key as it stands in an envelope: with the KEK it is all that an object needs. */
 export interface WrappedDataKey {
@@ -48,7 +50,7 @@ export interface WrapRequest {
   readonly context: EncryptionContext;
   /** Binds the wrapped key to bucket, object key and commitment. */
   readonly aad: Uint8Array;
-  /** Bytes that the data key is going to encrypt, as far as known; else 0. */
+  /** Bytes that the data key is going to encrypt; 0 where that is not known yet, as of an upload in parts. */
   readonly bytes: number;
 }
 
@@ -67,6 +69,7 @@ export class DataKeys {
   readonly #random: RandomSource;
   readonly #bucketKeys: BucketKeys;
   readonly #openedKeys: OpenedKeys;
+  readonly #sweeper: NodeJS.Timeout;
   #closed = false;
 
   constructor(
@@ -87,6 +90,7 @@ export class DataKeys {
       random,
       onMade: (request, key, madeAtMs) => openedKeys.remember(request, key, madeAtMs),
     });
+    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs).unref();
   }
 
   /**
@@ -100,6 +104,8 @@ export class DataKeys {
     signal?: AbortSignal,
   ): Promise<WrappedDataKey> {
     if (dek.bytes.length !== dekBytes) throw new RangeError(`a data key has ${dekBytes} bytes`);
+    // What is not a number would pass every comparison with a limit.
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new RangeError('bytes must be a whole number, 0 or more');
     signal?.throwIfAborted();
     const kek = this.#kekOf(keyName);
     return this.#bucketKeys.withKey(
@@ -156,8 +162,14 @@ export class DataKeys {
   /** Zeroes all cached keys: at once, or when the request that uses one is done. The providers stay open. */
   close(): void {
     this.#closed = true;
+    clearInterval(this.#sweeper);
     this.#bucketKeys.close();
     this.#openedKeys.close();
+  }
+
+  #sweep(): void {
+    this.#bucketKeys.sweep();
+    this.#openedKeys.sweep();
   }
 
   #kekOf(name: string): Kek {

@@ -27,11 +27,6 @@ export class DescriptionCache {
     this.#ttlMs = ttlMs;
   }
 
-  /** The last description, however old. */
-  get last(): DatedDescription | undefined {
-    return this.#last;
-  }
-
   /** A description of at most the ttl's age. */
   async get(signal?: AbortSignal): Promise<DatedDescription> {
     if (this.#last !== undefined) {

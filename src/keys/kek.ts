@@ -81,7 +81,7 @@ export class Kek {
       return result;
     } catch (error) {
       outcome = outcomeOf(error, signal);
-      if (isUnavailable(error)) this.#downSinceMs = this.#clock.now();
+      this.#noteFailure(error);
       throw error;
     } finally {
       this.#events[call]({ keyName: this.name, outcome, durationMs: performance.now() - startedMs });
@@ -94,9 +94,15 @@ export class Kek {
       this.#downSinceMs = undefined;
       return description;
     } catch (error) {
-      if (isUnavailable(error)) this.#downSinceMs = this.#clock.now();
+      this.#noteFailure(error);
       throw error;
     }
+  }
+
+  /** A refusal is an answer: cached keys must not tide over a key service that is there and says no. */
+  #noteFailure(error: unknown): void {
+    if (isUnavailable(error)) this.#downSinceMs = this.#clock.now();
+    else if (isRefusal(error)) this.#downSinceMs = undefined;
   }
 
   #wrongKey(version: string): KeyError {
@@ -110,6 +116,11 @@ export class Kek {
 /** Whether the key service did not answer: the one failure that cached keys tide over. */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof KeyError && error.code === 'unavailable';
+}
+
+/** Whether the key service answered, and the answer was no. The window refuses by itself, from what it knew before. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof KeyError && error.code !== 'unavailable' && error.code !== 'outside_window';
 }
 
 function isStorable({ version, ciphertext }: WrappedKey): boolean {

@@ -25,7 +25,7 @@ export class LeasedSecret {
   }
 
   /** Takes ownership; what it held before is zeroed. */
-  fill(secret: SecretBytes): void {
+  put(secret: SecretBytes): void {
     this.#secret?.dispose();
     this.#secret = secret;
     this.#disposeIfUnused();

@@ -12,8 +12,6 @@ import type { KeyEvents } from './key-events.ts';
 import type { EncryptionContext, WrappedKey } from './key-provider.ts';
 import { LeasedSecret } from './leased-secret.ts';
 
-const sweepIntervalMs = 60_000;
-
 /** A wrapped bucket key, and what it was wrapped under. */
 export interface OpenRequest {
   readonly kek: Kek;
@@ -46,15 +44,15 @@ export class OpenedKeys {
   readonly #clock: Clock;
   readonly #events: KeyEvents;
   readonly #flights = new SingleFlight<OpenedKey, void>();
+  /** Keys that are being opened for the first time, each as long as a request waits for it. */
+  readonly #opening = new Map<string, OpenedKey>();
   readonly #cache: LRUCache<string, OpenedKey>;
-  #sweptAtMs: number;
   #closed = false;
 
   constructor({ times, maxEntries, clock, events }: KeyCacheOptions) {
     this.#times = times;
     this.#clock = clock;
     this.#events = events;
-    this.#sweptAtMs = clock.now();
     this.#cache = new LRUCache({ max: maxEntries, dispose: ({ leased }) => leased.retire() });
   }
 
@@ -64,14 +62,13 @@ export class OpenedKeys {
    */
   async withKey<T>(request: OpenRequest, use: (key: SecretBytes) => T, signal?: AbortSignal): Promise<T> {
     const id = idOf(request);
-    const entry = this.#cache.get(id) ?? this.#add({ id, leased: new LeasedSecret(), sinceMs: 0 });
+    const entry = this.#cache.get(id) ?? this.#opening.get(id) ?? this.#begin(id);
     entry.leased.lease();
     try {
       await this.#validate(entry, request, signal);
       return use(entry.leased.secret);
     } finally {
       entry.leased.release();
-      // What never opened must not push out what did.
       if (!entry.leased.filled && entry.leased.idle) this.#forget(entry);
     }
   }
@@ -79,8 +76,14 @@ export class OpenedKeys {
   /** Puts in a bucket key that this process made: it needs no unwrapping. `key` is copied. */
   remember(request: OpenRequest, key: SecretBytes, sinceMs: number): void {
     const leased = new LeasedSecret();
-    leased.fill(key.clone());
+    leased.put(key.clone());
     this.#add({ id: idOf(request), leased, sinceMs });
+  }
+
+  /** Zeroes the keys that can serve no more, which nothing may ever push out. To be called every now and then. */
+  sweep(): void {
+    const over = [...this.#cache.values()].filter((entry) => entry.leased.idle && this.#lifeOf(entry) === 'over');
+    for (const entry of over) this.#forget(entry);
   }
 
   /** Zeroes every key that no request is using, and the others when it is done with them. */
@@ -109,12 +112,17 @@ export class OpenedKeys {
     const sinceMs = this.#clock.now();
     try {
       const key = await kek.unwrap(wrapped, context, signal);
-      entry.leased.fill(key);
+      entry.leased.put(key);
       entry.sinceMs = sinceMs;
     } catch (error) {
       // Refused, not merely unanswered: the key that was cached must not serve any longer either.
       if (!isUnavailable(error) && !signal.aborted) this.#forget(entry);
       throw error;
+    }
+    // Only now: what does not open must not push out what did.
+    if (this.#opening.get(entry.id) === entry) {
+      this.#opening.delete(entry.id);
+      this.#add(entry);
     }
   }
 
@@ -122,24 +130,23 @@ export class OpenedKeys {
     return leased.filled ? cacheLife(sinceMs, this.#clock.now(), this.#times) : 'over';
   }
 
-  #add(entry: OpenedKey): OpenedKey {
-    this.#sweep();
+  #begin(id: string): OpenedKey {
+    const entry = { id, leased: new LeasedSecret(), sinceMs: 0 };
+    this.#opening.set(id, entry);
+    return entry;
+  }
+
+  #add(entry: OpenedKey): void {
     if (this.#closed) entry.leased.retire();
     else this.#cache.set(entry.id, entry);
-    return entry;
   }
 
   #forget(entry: OpenedKey): void {
     if (this.#cache.peek(entry.id) === entry) this.#cache.delete(entry.id);
-  }
-
-  /** Keys that can serve no more are zeroed even where nothing pushes them out. */
-  #sweep(): void {
-    const nowMs = this.#clock.now();
-    if (Math.abs(nowMs - this.#sweptAtMs) < sweepIntervalMs) return;
-    this.#sweptAtMs = nowMs;
-    const over = [...this.#cache.values()].filter((entry) => entry.leased.idle && this.#lifeOf(entry) === 'over');
-    for (const entry of over) this.#forget(entry);
+    if (this.#opening.get(entry.id) !== entry) return;
+    this.#opening.delete(entry.id);
+    // Should the key service still answer, when nobody waits any more, the answer is zeroed.
+    entry.leased.retire();
   }
 }
 

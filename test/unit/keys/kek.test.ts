@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
+import { Kek } from '../../../src/keys/kek.ts';
+import type { KeyErrorCode } from '../../../src/keys/key-provider.ts';
+import { context, eventLog, isZero, keyError, settled, TestClock, TestKeyService } from './support.ts';
+
+function setUp() {
+  const clock = new TestClock();
+  const service = new TestKeyService();
+  const events = eventLog();
+  const { signal } = new AbortController();
+  return { clock, service, events, signal, kek: new Kek(service, { clock, events }) };
+}
+
+const key = () => new SecretBytes(new Uint8Array(32).fill(9));
+
+test('every call to the key service is reported with its outcome', async () => {
+  const { service, kek, events, signal } = setUp();
+  const wrapped = await kek.wrap(key(), context, signal);
+  await kek.unwrap(wrapped, context, signal);
+  const codes: readonly KeyErrorCode[] = [
+    'unavailable',
+    'not_found',
+    'outside_window',
+    'denied',
+    'wrong_key',
+    'misconfigured',
+  ];
+  for (const code of codes) {
+    service.fail(code);
+    await assert.rejects(kek.wrap(key(), context, signal), keyError(code));
+    await assert.rejects(kek.unwrap(wrapped, context, signal), keyError(code));
+  }
+  service.wrap = () => Promise.reject(new TypeError('a bug'));
+  await assert.rejects(kek.wrap(key(), context, signal), TypeError);
+  await assert.rejects(kek.wrap(key(), context, AbortSignal.abort()), TypeError);
+  assert.deepEqual(events.lines, [
+    'wrap main ok',
+    'unwrap main ok',
+    ...codes.flatMap((code) => [`wrap main ${code}`, `unwrap main ${code}`]),
+    'wrap main error',
+    'wrap main aborted',
+  ]);
+});
+
+test('what no envelope can hold is not sent to the key service', async () => {
+  const { service, kek, signal } = setUp();
+  const wrapped = await kek.wrap(key(), context, signal);
+  for (const change of [
+    { version: '' },
+    { version: 'x'.repeat(129) },
+    { version: 'v\u0000' },
+    { version: 'é' },
+    { ciphertext: new Uint8Array(0) },
+    { ciphertext: new Uint8Array(1025) },
+  ]) {
+    await assert.rejects(kek.unwrap({ ...wrapped, ...change }, context, signal), keyError('wrong_key'));
+  }
+  assert.equal(service.calls.unwrap, 0);
+});
+
+test('what comes out and is not a bucket key is refused and zeroed', async () => {
+  const { service, kek, signal } = setUp();
+  const wrapped = await kek.wrap(key(), context, signal);
+  for (const length of [0, 16, 31, 33]) {
+    const memory = new Uint8Array(length).fill(3);
+    service.unwrap = () => Promise.resolve(new SecretBytes(memory));
+    await assert.rejects(kek.unwrap(wrapped, context, signal), keyError('wrong_key'));
+    assert.ok(isZero(memory));
+  }
+});
+
+test('its versions are undefined while it is away, and an error where it refuses', async () => {
+  const { clock, service, kek } = setUp();
+  assert.deepEqual((await kek.description())?.versions, ['v1']);
+  clock.pass(5000);
+  service.fail('unavailable');
+  assert.equal(await kek.description(), undefined);
+  clock.pass(5000);
+  service.fail('denied');
+  // Known to be away: asked in the background, so that no request waits for a timeout.
+  assert.equal(await kek.description(), undefined);
+  await settled();
+  await assert.rejects(kek.description(), keyError('denied'));
+});
+
+test('it is away from its first failure to answer until any answer', async () => {
+  const { service, kek, signal } = setUp();
+  const wrapped = await kek.wrap(key(), context, signal);
+  assert.equal(kek.tideOver(), false);
+  const answers: readonly (KeyErrorCode | undefined)[] = [
+    undefined,
+    'denied',
+    'not_found',
+    'wrong_key',
+    'misconfigured',
+  ];
+  for (const answer of answers) {
+    service.fail('unavailable');
+    await assert.rejects(kek.unwrap(wrapped, context, signal));
+    assert.equal(kek.tideOver(), true);
+    service.fail(answer);
+    await kek.unwrap(wrapped, context, signal).catch(() => {});
+    assert.equal(kek.tideOver(), false, answer ?? 'ok');
+  }
+  // The window answers by itself.
+  service.fail('unavailable');
+  await assert.rejects(kek.wrap(key(), context, signal));
+  service.fail('outside_window');
+  await assert.rejects(kek.unwrap(wrapped, context, signal));
+  assert.equal(kek.tideOver(), true);
+});
