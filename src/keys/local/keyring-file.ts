@@ -11,7 +11,7 @@ const maxFileBytes = 1_048_576;
 const ownerOnly = 0o600;
 const groupAndOthers = 0o077;
 const lockPollMs = 50;
-const lockAttempts = 200;
+const defaultLockTimeoutMs = 10_000;
 
 /** What a keyring file held when it was read. */
 export interface KeyringSnapshot {
@@ -86,16 +86,17 @@ export async function createKeyring(file: string, content: () => string): Promis
  * Replaces the keyring file atomically by what `change` makes of its entries; one change at a time over all processes, through
  * the lock file `<file>.lock`. The entries are disposed afterwards.
  * @returns what `change` says beside the new content.
- * @throws KeyError `unavailable` when the lock stays taken for 10 s.
+ * @throws KeyError `unavailable` when the lock stays taken for `lockTimeoutMs`, 10 s by default.
  */
 export async function changeKeyring<T>(
   file: string,
   change: (entries: readonly KeyringEntry[]) => { readonly content: string; readonly result: T },
+  { lockTimeoutMs = defaultLockTimeoutMs }: { readonly lockTimeoutMs?: number } = {},
 ): Promise<T> {
   try {
     // A link to the keyring stays a link; what it points to is replaced.
     const target = await realpath(file);
-    return await withLock(`${target}.lock`, async () => {
+    return await withLock(`${target}.lock`, lockTimeoutMs, async () => {
       const { entries } = await readKeyring(target);
       try {
         const { content, result } = change(entries);
@@ -154,8 +155,8 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-async function withLock<T>(lockFile: string, run: () => Promise<T>): Promise<T> {
-  await acquire(lockFile);
+async function withLock<T>(lockFile: string, timeoutMs: number, run: () => Promise<T>): Promise<T> {
+  await acquire(lockFile, timeoutMs);
   try {
     return await run();
   } finally {
@@ -164,8 +165,8 @@ async function withLock<T>(lockFile: string, run: () => Promise<T>): Promise<T> 
 }
 
 /** A lock left by a crash is not broken by guess: two processes that break it at once would both hold it. */
-async function acquire(lockFile: string): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
+async function acquire(lockFile: string, timeoutMs: number): Promise<void> {
+  for (const startedMs = performance.now(); ; await delay(lockPollMs)) {
     try {
       const handle = await open(lockFile, 'wx', ownerOnly);
       await handle.close();
@@ -173,10 +174,9 @@ async function acquire(lockFile: string): Promise<void> {
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
     }
-    if (attempt === lockAttempts) {
+    if (performance.now() - startedMs >= timeoutMs) {
       throw new KeyError('unavailable', `another process is changing the keyring; if none is, remove ${lockFile}`);
     }
-    await delay(lockPollMs);
   }
 }
 

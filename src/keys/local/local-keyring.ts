@@ -110,7 +110,10 @@ export class LocalKeyring implements KeyProvider {
   async rotate(): Promise<string> {
     if (this.#closed) throw this.#closedError();
     const sources = { clock: this.#clock, random: this.#random };
-    const version = await changeKeyring(this.#file, (entries) => appendVersion(entries, sources));
+    const version = await changeKeyring(this.#file, (entries) => {
+      this.#checkSuccessor(entries);
+      return appendVersion(entries, sources);
+    });
     await this.#reload();
     return version;
   }
@@ -144,7 +147,12 @@ export class LocalKeyring implements KeyProvider {
         return;
       }
       const keyring = await readKeyring(this.#file);
-      this.#checkSameKeys(keyring);
+      try {
+        this.#checkSuccessor(keyring.entries);
+      } catch (error) {
+        disposeAll(keyring.entries);
+        throw error;
+      }
       this.#install(keyring);
       this.#problem = undefined;
     } catch (error) {
@@ -155,21 +163,30 @@ export class LocalKeyring implements KeyProvider {
     }
   }
 
-  /** A version whose key has changed is a mistake: what it wrapped would be lost. */
-  #checkSameKeys({ entries }: KeyringSnapshot): void {
+  /**
+   * Whether `entries` may follow the ones in use. A version whose key has changed is a mistake, and so is one in use that has
+   * gone, as in an old copy of the file: what they wrapped would be lost, and the next rotation would give their numbers away.
+   */
+  #checkSuccessor(entries: readonly KeyringEntry[]): void {
     const changed = entries.find(({ version, key }) => this.#find(version)?.key.equals(key) === false);
-    if (changed === undefined) return;
-    for (const { key } of entries) key.dispose();
-    throw new KeyError(
-      'misconfigured',
-      `keyring ${this.#file}: the key of version ${changed.version} has changed; put the old one back and add a new version`,
-    );
+    if (changed !== undefined) {
+      throw this.#refused(
+        `the key of version ${changed.version} has changed; put the old one back and add a new version`,
+      );
+    }
+    const current = this.#keyring.entries.at(-1);
+    if (current === undefined || Number(entries.at(-1)?.version) >= Number(current.version)) return;
+    throw this.#refused(`version ${current.version} is in use and has gone; put it back`);
+  }
+
+  #refused(problem: string): KeyError {
+    return new KeyError('misconfigured', `keyring ${this.#file}: ${problem}`);
   }
 
   #install(keyring: KeyringSnapshot): void {
     const replaced = this.#keyring.entries;
     this.#keyring = keyring;
-    for (const { key } of replaced) key.dispose();
+    disposeAll(replaced);
   }
 
   #find(version: string): KeyringEntry | undefined {
@@ -193,6 +210,10 @@ export class LocalKeyring implements KeyProvider {
   #closedError(): KeyError {
     return new KeyError('unavailable', `key ${quoted(this.name)} is closed`);
   }
+}
+
+function disposeAll(entries: readonly KeyringEntry[]): void {
+  for (const { key } of entries) key.dispose();
 }
 
 function aadOf(context: EncryptionContext): Uint8Array {
