@@ -20,7 +20,8 @@ export function concatenate(...streams: readonly ByteStream[]): ByteStream {
     }
   };
   return ownedStream(next, async () => {
-    for (const iterator of iterators) await iterator.return?.();
+    // One that does not let go must not keep the others.
+    await Promise.allSettled(iterators.map(async (iterator) => iterator.return?.()));
   });
 }
 
@@ -74,15 +75,22 @@ export async function primed(source: ByteStream): Promise<ByteStream> {
   };
 }
 
-/** The same stream; `release` runs once when it ends, fails or is ended early. */
+/**
+ * The same stream; `release` runs once when it ends, fails or is ended early. What is released may be in use by a step
+ * that is under way when the stream is left: it waits for that.
+ */
 export function releasing(source: ByteStream, release: () => void): ByteStream {
   const chunks = source[Symbol.asyncIterator]();
+  let step: Promise<unknown> = Promise.resolve();
   const next = async (): Promise<Uint8Array | undefined> => {
-    const step = await chunks.next();
-    return step.done === true ? undefined : step.value;
+    const taking = chunks.next();
+    step = taking;
+    const { done, value } = await taking;
+    return done === true ? undefined : value;
   };
   return ownedStream(next, async () => {
-    release();
+    // Not awaited: the step may wait for a source that ends only because it is left.
+    void step.then(release, release);
     await chunks.return?.();
   });
 }

@@ -101,6 +101,48 @@ describe('streams of streams', () => {
     assert.equal(releases, 1);
   });
 
+  it('release all the others where one does not let go', async () => {
+    const stubborn: ByteStream = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: true, value: undefined }),
+        return: async () => {
+          throw new Error('does not let go');
+        },
+      }),
+    };
+    for (const failure of [undefined, new Error('source failed')]) {
+      const [first, last] = [new Source([], failure), new Source(['c'])];
+      const chunks = concatenate(first, stubborn, last)[Symbol.asyncIterator]();
+      if (failure === undefined) await chunks.return?.();
+      else await assert.rejects(chunks.next(), (error) => error === failure);
+      assert.equal(last.isReleased, true);
+    }
+  });
+
+  it('release only when a step that is under way is over', async () => {
+    const waiting = Promise.withResolvers<void>();
+    const log: string[] = [];
+    const source: ByteStream = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => {
+          await waiting.promise;
+          log.push('step over');
+          return { done: true, value: undefined };
+        },
+        return: async () => {
+          log.push('left');
+          waiting.resolve();
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+    const chunks = releasing(source, () => void log.push('released'))[Symbol.asyncIterator]();
+    const step = chunks.next();
+    await chunks.return?.();
+    await step;
+    assert.deepEqual(log, ['left', 'step over', 'released']);
+  });
+
   it('tell of a failure at the first chunk before anything is given', async () => {
     await assert.rejects(primed(new Source([], new Error('at once'))), /at once/);
     assert.equal(await textOf(await primed(new Source(['a', 'b']))), 'ab');
