@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { ByteStream } from '../../base/byte-stream.ts';
-import { streamOf } from '../../base/streams.ts';
+import { readAll, streamOf } from '../../base/streams.ts';
 import { S3Error, s3Error } from '../../s3/s3-error.ts';
 import type { CallOptions, ListedObject, ObjectStore, UploadAddress } from '../../store/object-store.ts';
 import type { StagedPart, StageRequest, UploadLedger, UploadRecord } from '../upload-ledger.ts';
@@ -14,9 +14,13 @@ export interface StoreLedgerOptions {
   readonly bucket?: string;
 }
 
+/** What the name of a staged object says. */
+type StagedName = Pick<StagedPart, 'partNumber' | 'attemptTag' | 'plaintextBytes'>;
+
 const maxRecordBytes = 16 * 1024;
 const maxCachedRecords = 4096;
-const partKey = /\/part-(\d{5})-([0-9a-f]{16})-(\d{1,7})$/;
+const maxPartNumber = 10_000;
+const partPattern = /^part-(\d{5})-([0-9a-f]{16})-(\d{1,7})$/;
 
 /**
  * The ledger in the backend itself, so that multipart needs no other service:
@@ -53,7 +57,10 @@ export class StoreLedger implements UploadLedger {
   async find(address: UploadAddress, options: CallOptions = {}): Promise<UploadRecord | undefined> {
     const key = `${this.#folder(address)}record`;
     const cached = this.#records.get(key);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) {
+      this.#remember(key, cached);
+      return cached;
+    }
     const bytes = await this.#read(this.#bucket(address), key, options);
     if (bytes === undefined) return undefined;
     const record = parseRecord(bytes);
@@ -66,11 +73,10 @@ export class StoreLedger implements UploadLedger {
     request: StageRequest,
     options: CallOptions = {},
   ): Promise<{ readonly etag: string }> {
-    const number = String(request.partNumber).padStart(5, '0');
     const { etag } = await this.#store.putObject(
       {
         bucket: this.#bucket(address),
-        key: `${this.#folder(address)}part-${number}-${request.attemptTag}-${request.plaintextBytes}`,
+        key: `${this.#folder(address)}${partName(request)}`,
         headers: { 'content-type': 'application/octet-stream' },
         body: request.body,
         lengthBytes: request.lengthBytes,
@@ -81,18 +87,22 @@ export class StoreLedger implements UploadLedger {
   }
 
   async stagedParts(address: UploadAddress, options: CallOptions = {}): Promise<readonly StagedPart[]> {
-    const objects = await this.#list(address, `${this.#folder(address)}part-`, options);
-    return objects.map(stagedPart).filter((part) => part !== undefined);
+    const folder = this.#folder(address);
+    const objects = await this.#list(address, `${folder}part-`, options);
+    return objects.map((object) => stagedPart(folder, object)).filter((part) => part !== undefined);
   }
 
   async readStagedPart(address: UploadAddress, part: StagedPart, options: CallOptions = {}): Promise<ByteStream> {
-    const number = String(part.partNumber).padStart(5, '0');
-    const key = `${this.#folder(address)}part-${number}-${part.attemptTag}-${part.plaintextBytes}`;
-    const stored = await this.#store.getObject(
-      { bucket: this.#bucket(address), key, conditions: { ifMatch: part.etag } },
-      options,
-    );
-    return stored.body;
+    const key = `${this.#folder(address)}${partName(part)}`;
+    try {
+      const stored = await this.#store.getObject(
+        { bucket: this.#bucket(address), key, conditions: { ifMatch: part.etag } },
+        options,
+      );
+      return stored.body;
+    } catch (error) {
+      throw whyNoPart(error, part);
+    }
   }
 
   async remove(address: UploadAddress, options: CallOptions = {}): Promise<void> {
@@ -146,13 +156,7 @@ export class StoreLedger implements UploadLedger {
   async #read(bucket: string, key: string, options: CallOptions): Promise<Uint8Array | undefined> {
     try {
       const stored = await this.#store.getObject({ bucket, key }, options);
-      if (stored.lengthBytes > maxRecordBytes) {
-        await stored.discard();
-        throw s3Error('InternalError', 'An upload record is damaged.');
-      }
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of stored.body) chunks.push(chunk);
-      return Buffer.concat(chunks);
+      return await readAll(stored.body, maxRecordBytes, damaged);
     } catch (error) {
       if (error instanceof S3Error && (error.code === 'NoSuchKey' || error.code === 'NoSuchBucket')) return undefined;
       throw error;
@@ -166,21 +170,33 @@ function parseRecord(bytes: Uint8Array): UploadRecord {
     if (typeof parsed === 'object' && parsed !== null && 'version' in parsed && 'envelope' in parsed) {
       if (parsed.version === 1 && typeof parsed.envelope === 'string') return { envelope: parsed.envelope };
     }
-  } catch (cause) {
-    throw s3Error('InternalError', 'An upload record is damaged.', { cause });
+  } catch {
+    // Not kept as the cause: the engine's message quotes the record.
   }
-  throw s3Error('InternalError', 'An upload record is damaged.');
+  throw damaged();
 }
 
-function stagedPart({ key, sizeBytes, etag, lastModified }: ListedObject): StagedPart | undefined {
-  const [, number, attemptTag, plaintextBytes] = partKey.exec(key) ?? [];
-  if (number === undefined || attemptTag === undefined || plaintextBytes === undefined) return undefined;
-  return {
-    partNumber: Number(number),
-    attemptTag,
-    plaintextBytes: Number(plaintextBytes),
-    sizeBytes,
-    etag,
-    lastModified,
-  };
+function damaged(): S3Error {
+  return s3Error('InternalError', 'An upload record is damaged.');
+}
+
+/** A part that was listed a moment ago is not there: the upload is over, or somebody has put other bytes in its place. */
+function whyNoPart(error: unknown, { partNumber }: StagedPart): unknown {
+  if (!(error instanceof S3Error)) return error;
+  if (error.code === 'NoSuchKey') return s3Error('NoSuchUpload', undefined, { cause: error });
+  if (error.code !== 'PreconditionFailed') return error;
+  return s3Error('InvalidPart', undefined, { cause: error, details: { PartNumber: String(partNumber) } });
+}
+
+function partName({ partNumber, attemptTag, plaintextBytes }: StagedName): string {
+  return `part-${String(partNumber).padStart(5, '0')}-${attemptTag}-${plaintextBytes}`;
+}
+
+/** What a listed object says of its part; undefined for a name that `partName` does not give, which could not be read. */
+function stagedPart(folder: string, { key, sizeBytes, etag, lastModified }: ListedObject): StagedPart | undefined {
+  const name = key.slice(folder.length);
+  const [, number = '', attemptTag = '', plaintextBytes = ''] = partPattern.exec(name) ?? [];
+  const named = { partNumber: Number(number), attemptTag, plaintextBytes: Number(plaintextBytes) };
+  if (partName(named) !== name || named.partNumber < 1 || named.partNumber > maxPartNumber) return undefined;
+  return { ...named, sizeBytes, etag, lastModified };
 }
