@@ -13,6 +13,7 @@ import { authorize, decide } from './authorization.ts';
 import { corsHeadersFor, preflight } from './cors.ts';
 import { decryptionFailureReason, toS3Error } from './failure.ts';
 import type { BucketRequest, Gateway, OperationResult, ServiceRequest } from './gateway.ts';
+import { postObject } from './post-object.ts';
 import { operationOf } from './registry.ts';
 
 /** A request as the listener hands it over. */
@@ -93,20 +94,65 @@ async function withCorsHeaders(
   return { ...response, headers: { ...response.headers, ...cors } };
 }
 
-/** A preflight comes without a signature: the browser sends it by itself. */
-async function runPreflight(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+/** Where a request goes that no signature's host vouches for: to a bucket or an object. */
+function unsignedAddress(
+  request: PipelineRequest,
+  gateway: Gateway,
+): { readonly host: string; readonly bucket: string; readonly key: string | undefined } {
   const { rawPath } = splitTarget(request.target);
   const host = hostsOf(request, gateway).at(-1) ?? '';
-  const address = parseAddress({ rawPath, host, publicHosts: gateway.publicHosts });
-  const { bucket, key } = address;
+  const { bucket, key } = parseAddress({ rawPath, host, publicHosts: gateway.publicHosts });
   if (bucket === undefined) throw s3Error('MethodNotAllowed');
+  return { host, bucket, key };
+}
+
+/** A preflight comes without a signature: the browser sends it by itself. */
+async function runPreflight(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
   progress.operation = 'PreflightRequest';
-  progress.address = address;
+  const { bucket, key } = unsignedAddress(request, gateway);
+  progress.address = { bucket, ...(key === undefined ? {} : { key }) };
   return preflight(gateway, { bucket, key, headers: request.headers });
+}
+
+function isForm({ method, target, headers }: PipelineRequest): boolean {
+  return method === 'POST' && !target.includes('?') && /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
+}
+
+/** A form has its signature inside, over a policy. */
+async function runForm(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  const { host, bucket, key: pathKey } = unsignedAddress(request, gateway);
+  const address = { bucket, ...(pathKey === undefined ? {} : { key: pathKey }) };
+  const row = matchOperation({ method: request.method, address, query: [], headers: request.headers });
+  progress.operation = row.operation;
+  progress.address = { bucket };
+  const { requestId, signal, body, headers } = request;
+  return postObject(
+    {
+      bucket,
+      contentType: headers['content-type'] ?? '',
+      contentLength: contentLength(request),
+      body,
+      request: { requestId, signal, origin: originOf(request, gateway, host) },
+      admit: (service, key) => {
+        progress.accessKeyId = service.accessKeyId;
+        progress.address = { bucket, key };
+        authorize(service, gateway, { row, bucket, key });
+        const decided = decide(service, gateway, { bucket, key });
+        progress.policy = decided.policy.name;
+        return { ...service, bucket, key, ...decided };
+      },
+    },
+    gateway,
+  );
+}
+
+function originOf(request: PipelineRequest, gateway: Gateway, host: string): string {
+  return `${isSecure(request, gateway) ? 'https' : 'http'}://${host}`;
 }
 
 async function run(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
   if (request.method === 'OPTIONS') return runPreflight(request, gateway, progress);
+  if (isForm(request)) return runForm(request, gateway, progress);
   const { rawPath, rawQuery } = splitTarget(request.target);
   const hosts = hostsOf(request, gateway);
   const authenticated = authenticate(
@@ -127,7 +173,7 @@ async function run(request: PipelineRequest, gateway: Gateway, progress: Progres
     grants: gateway.accessKeys.get(accessKeyId)?.allow ?? [],
     headers: request.headers,
     query: queryMap(query),
-    origin: `${isSecure(request, gateway) ? 'https' : 'http'}://${authenticated.host}`,
+    origin: originOf(request, gateway, authenticated.host),
     signal: request.signal,
     payload: () => openPayload(request, authenticated, progress),
     document: (maxBytes) => readDocument(request, authenticated, progress, maxBytes),

@@ -30,8 +30,9 @@ export type Operation =
   | { readonly level: 'bucket'; readonly run: Run<BucketRequest> }
   | { readonly level: 'object'; readonly run: Run<ObjectRequest> };
 
-/** An operation of the table that is not here does not compile. Preflights come before any signature: see the pipeline. */
-const operations: Readonly<Record<Exclude<ServedOperationName, 'PreflightRequest'>, Operation>> = {
+/** An operation of the table that is not here does not compile. Preflights have no signature, and forms
+ * have it inside: see the pipeline. */
+const operations: Readonly<Record<Exclude<ServedOperationName, 'PreflightRequest' | 'PostObject'>, Operation>> = {
   ListBuckets: { level: 'service', run: listBuckets },
   CreateBucket: { level: 'bucket', run: createBucket },
   DeleteBucket: { level: 'bucket', run: deleteBucket },

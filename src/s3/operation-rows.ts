@@ -163,6 +163,15 @@ export const servedOperations = [
     action: 'write',
   },
   {
+    operation: 'PostObject',
+    method: 'POST',
+    level: 'bucket',
+    query: {},
+    optionalQuery: [],
+    handling: 'encrypted',
+    action: 'write',
+  },
+  {
     operation: 'GetObject',
     method: 'GET',
     level: 'object',
@@ -251,7 +260,6 @@ const directoryBuckets = 'directory buckets are not supported';
 export const refusedOperations: readonly RefusedOperation[] = [
   refused('ListDirectoryBuckets', 'GET service max-directory-buckets', 'list', { reason: directoryBuckets }),
   refused('CreateSession', 'GET bucket session', 'read', { reason: directoryBuckets }),
-  refused('PostObject', 'POST bucket', 'write', { reason: 'form uploads are not supported yet' }),
   refused('CopyObject', 'PUT object', 'write', { header: 'x-amz-copy-source' }),
   refused('UploadPartCopy', 'PUT object partNumber uploadId', 'write', { header: 'x-amz-copy-source' }),
   refused('RenameObject', 'PUT object renameObject', 'write', { reason: directoryBuckets }),

@@ -270,6 +270,21 @@ export function renderCompleteUpload(answer: {
   ]);
 }
 
+/** PostResponse, for forms with `success_action_status` 201; without namespace, as S3 writes it. */
+export function renderPostResponse(answer: {
+  readonly location: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly etag: string;
+}): string {
+  return xmlDocument('PostResponse', undefined, [
+    element('Location', answer.location),
+    element('Bucket', answer.bucket),
+    element('Key', answer.key),
+    element('ETag', answer.etag),
+  ]);
+}
+
 /** DeleteResult; `quiet` leaves out what was deleted, as the request asked. */
 export function renderDeleteResult(outcomes: readonly DeletedObject[], quiet: boolean): string {
   const shown = outcomes.filter((outcome) => !quiet || outcome.errorCode !== undefined);

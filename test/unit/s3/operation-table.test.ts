@@ -59,6 +59,7 @@ describe('served operations', () => {
       'ListObjects',
       'ListObjectsV2',
       'ListParts',
+      'PostObject',
       'PreflightRequest',
       'PreflightRequest',
       'PutObject',
