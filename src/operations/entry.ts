@@ -1,0 +1,202 @@
+import type { ByteStream } from '../base/byte-stream.ts';
+import { readAll } from '../base/streams.ts';
+import { parseAddress, type RequestAddress } from '../s3/address.ts';
+import { matchOperation } from '../s3/operation-table.ts';
+import { decodePayload, type DecodedPayload } from '../s3/payload.ts';
+import { s3Error } from '../s3/s3-error.ts';
+import { authenticate, type AuthenticatedRequest } from '../s3/sigv4-verify.ts';
+import { parseRawQuery, splitTarget, type QueryParameter } from '../s3/uri-encoding.ts';
+import { authorize, decide } from './authorization.ts';
+import { preflight } from './cors.ts';
+import type { BucketRequest, Gateway, OperationResult, ServiceRequest } from './gateway.ts';
+import { postObject } from './post-object.ts';
+import { operationOf } from './registry.ts';
+
+/** A request as the listener hands it over. */
+export interface PipelineRequest {
+  readonly method: string;
+  /** Raw path and query. */
+  readonly target: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly rawHeaders: readonly string[];
+  readonly body: ByteStream;
+  readonly requestId: string;
+  readonly remoteAddress: string;
+  readonly secure: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What is known of a request so far, for the log. */
+export interface Progress {
+  readonly startMs: number;
+  operation: string;
+  accessKeyId?: string;
+  address: RequestAddress;
+  policy?: string;
+  payload?: DecodedPayload;
+  encrypted: boolean;
+}
+
+/**
+ * Authenticates a request, decides about it and runs its operation. What becomes known on the way is noted in `progress`,
+ * so that the log has it also where the request fails.
+ * @throws S3Error and the errors of what lies behind (see `toS3Error`).
+ */
+export async function enter(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  if (request.method === 'OPTIONS') return runPreflight(request, gateway, progress);
+  if (isForm(request)) return runForm(request, gateway, progress);
+  return runSigned(request, gateway, progress);
+}
+
+/** Where a request goes that no signature's host vouches for: to a bucket or an object. */
+function unsignedAddress(
+  request: PipelineRequest,
+  gateway: Gateway,
+): { readonly host: string; readonly bucket: string; readonly key: string | undefined } {
+  const { rawPath } = splitTarget(request.target);
+  const host = hostsOf(request, gateway).at(-1) ?? '';
+  const { bucket, key } = parseAddress({ rawPath, host, publicHosts: gateway.publicHosts });
+  if (bucket === undefined) throw s3Error('MethodNotAllowed');
+  return { host, bucket, key };
+}
+
+/** A preflight comes without a signature: the browser sends it by itself. */
+async function runPreflight(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  progress.operation = 'PreflightRequest';
+  const { bucket, key } = unsignedAddress(request, gateway);
+  progress.address = { bucket, ...(key === undefined ? {} : { key }) };
+  return preflight(gateway, { bucket, key, headers: request.headers });
+}
+
+function isForm({ method, target, headers }: PipelineRequest): boolean {
+  return method === 'POST' && !target.includes('?') && /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
+}
+
+/** A form has its signature inside, over a policy. */
+async function runForm(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  const { host, bucket, key: pathKey } = unsignedAddress(request, gateway);
+  const address = { bucket, ...(pathKey === undefined ? {} : { key: pathKey }) };
+  const row = matchOperation({ method: request.method, address, query: [], headers: request.headers });
+  progress.operation = row.operation;
+  progress.address = { bucket };
+  const { requestId, signal, body, headers } = request;
+  return postObject(
+    {
+      bucket,
+      contentType: headers['content-type'] ?? '',
+      contentLength: contentLength(request),
+      body,
+      request: { requestId, signal, origin: originOf(request, gateway, host) },
+      admit: (service, key) => {
+        progress.accessKeyId = service.accessKeyId;
+        progress.address = { bucket, key };
+        authorize(service, gateway, { row, bucket, key });
+        const decided = decide(service, gateway, { bucket, key });
+        progress.policy = decided.policy.name;
+        return { ...service, bucket, key, ...decided };
+      },
+    },
+    gateway,
+  );
+}
+
+function originOf(request: PipelineRequest, gateway: Gateway, host: string): string {
+  return `${isSecure(request, gateway) ? 'https' : 'http'}://${host}`;
+}
+
+async function runSigned(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  const { rawPath, rawQuery } = splitTarget(request.target);
+  const hosts = hostsOf(request, gateway);
+  const authenticated = authenticate(
+    { method: request.method, rawPath, rawQuery, headers: request.headers, rawHeaders: request.rawHeaders },
+    (accessKeyId) => gateway.accessKeys.get(accessKeyId)?.secretAccessKey,
+    { now: Date.now(), hosts },
+  );
+  const { accessKeyId } = authenticated;
+  progress.accessKeyId = accessKeyId;
+  const address = parseAddress({ rawPath, host: authenticated.host, publicHosts: gateway.publicHosts });
+  progress.address = address;
+  const query = parseRawQuery(rawQuery);
+  const row = matchOperation({ method: request.method, address, query, headers: request.headers });
+  progress.operation = row.operation;
+  const service: ServiceRequest = {
+    requestId: request.requestId,
+    accessKeyId,
+    grants: gateway.accessKeys.get(accessKeyId)?.allow ?? [],
+    headers: request.headers,
+    query: queryMap(query),
+    origin: originOf(request, gateway, authenticated.host),
+    signal: request.signal,
+    payload: () => openPayload(request, authenticated, progress),
+    document: (maxBytes) => readDocument(request, authenticated, progress, maxBytes),
+  };
+  const found = operationOf(row);
+  if (found.level === 'service') return found.run(service, gateway);
+  const { bucket, key } = address;
+  if (bucket === undefined) throw s3Error('MethodNotAllowed');
+  authorize(service, gateway, { row, bucket, key });
+  const inBucket: BucketRequest = { ...service, bucket, ...decide(service, gateway, { bucket, key }) };
+  progress.policy = inBucket.policy.name;
+  progress.encrypted = inBucket.policy.encryption.mode === 'required';
+  if (found.level === 'bucket') return found.run(inBucket, gateway);
+  if (key === undefined) throw s3Error('MethodNotAllowed');
+  return found.run({ ...inBucket, key }, gateway);
+}
+
+/** Host names that the client may have signed: what came, and behind a trusted proxy what the proxy says came. */
+function hostsOf(request: PipelineRequest, gateway: Gateway): readonly string[] {
+  const host = request.headers['host'] ?? '';
+  const forwarded = request.headers['x-forwarded-host']?.split(',', 1)[0]?.trim();
+  if (forwarded === undefined || forwarded === '' || !gateway.trustsProxy(request.remoteAddress)) return [host];
+  return [host, forwarded];
+}
+
+function isSecure(request: PipelineRequest, gateway: Gateway): boolean {
+  if (request.secure) return true;
+  return request.headers['x-forwarded-proto'] === 'https' && gateway.trustsProxy(request.remoteAddress);
+}
+
+function queryMap(query: readonly QueryParameter[]): ReadonlyMap<string, string> {
+  return new Map(query.map(({ name, value }) => [name, value]));
+}
+
+function openPayload(
+  request: PipelineRequest,
+  authenticated: AuthenticatedRequest,
+  progress: Progress,
+): DecodedPayload {
+  const payload = decodePayload({
+    declaration: authenticated.payload,
+    headers: request.headers,
+    body: request.body,
+    signing: authenticated.signing,
+    contentLength: contentLength(request),
+    // There they describe the object, not the document.
+    verifyChecksumHeaders: progress.operation !== 'CompleteMultipartUpload',
+  });
+  progress.payload = payload;
+  return payload;
+}
+
+/** Undefined where the length is not announced; a request without a body at all has none to announce. */
+function contentLength({ headers }: PipelineRequest): number | undefined {
+  const text = headers['content-length'];
+  if (text !== undefined) return Number(text);
+  return headers['transfer-encoding'] === undefined ? 0 : undefined;
+}
+
+function tooLong(): Error {
+  return s3Error('MaxMessageLengthExceeded');
+}
+
+async function readDocument(
+  request: PipelineRequest,
+  authenticated: AuthenticatedRequest,
+  progress: Progress,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const payload = openPayload(request, authenticated, progress);
+  if (payload.plaintextBytes > maxBytes) throw tooLong();
+  return readAll(payload.plaintext, maxBytes, tooLong);
+}
