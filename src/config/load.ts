@@ -16,12 +16,15 @@ import {
   policySchema,
 } from './schema.ts';
 import type { BackendSettings, Credential, KeySettings, Settings } from './settings.ts';
+import { valueAt } from './schema-walk.ts';
 import { suggest } from './suggest.ts';
 import { validate } from './validate.ts';
 import { YamlSource } from './yaml-source.ts';
 
 const maxFileBytes = 8 * 1024 * 1024;
 const maxPolicyFiles = 10_000;
+/** What there is where the file names none. */
+const defaultNames = { backends: 'embedded', keys: 'local' } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -87,7 +90,10 @@ class SettingsLoader {
       if (value !== undefined && value !== '') source.override(path, value, variable);
     }
     const config = validate(configSchema, source);
-    if (config.problems !== undefined) throw new ConfigError(config.problems);
+    if (config.problems !== undefined) {
+      await this.#policyMistakes(source);
+      throw new ConfigError([...config.problems, ...this.#problems]);
+    }
     const settings = await this.#complete(config.value, source);
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
     return {
@@ -152,7 +158,7 @@ class SettingsLoader {
   async #backends(config: ConfigFile, context: ConvertContext): Promise<Map<string, BackendSettings>> {
     const { backends } = config;
     if (backends === undefined) {
-      return new Map([['embedded', { type: 'filesystem', root: join(this.#dataDir, 'objects') }]]);
+      return new Map([[defaultNames.backends, { type: 'filesystem', root: join(this.#dataDir, 'objects') }]]);
     }
     const sections = Object.entries(backends);
     if (sections.length === 0) context.report(['backends'], 'must name at least one backend');
@@ -165,7 +171,7 @@ class SettingsLoader {
     const readPrevious = config.rotation.readPrevious ?? 3;
     const { keys } = config;
     if (keys === undefined) {
-      return new Map([['local', { type: 'local', file: join(this.#dataDir, 'keyring.json'), readPrevious }]]);
+      return new Map([[defaultNames.keys, { type: 'local', file: join(this.#dataDir, 'keyring.json'), readPrevious }]]);
     }
     const sections = Object.entries(keys);
     if (sections.length === 0) context.report(['keys'], 'must name at least one key');
@@ -199,6 +205,26 @@ class SettingsLoader {
     const suggestion = suggest(name, known);
     const message = `there is no "${name}" under "${section}"`;
     this.#problems.push(source.problemAt(path, message, suggestion === undefined ? {} : { suggestion }));
+  }
+
+  /** Mistakes in the policies of a file that has others: whoever mends it is to see all of them at once. */
+  async #policyMistakes(source: YamlSource): Promise<void> {
+    if (source.problems.length > 0) return;
+    const dir = valueAt(source.value, ['policies', 'dir']);
+    const inline = valueAt(source.value, ['policies']);
+    const located = typeof dir === 'string' ? await this.#policyFiles(dir, source) : [];
+    const values = Array.isArray(inline) ? inline.map((_, index) => ({ source, path: ['policies', index] })) : located;
+    for (const { source: at, path } of values) {
+      for (const [section, setting] of [
+        ['backends', ['backend']],
+        ['keys', ['encryption', 'key']],
+      ] as const) {
+        const names: unknown = valueAt(source.value, [section]) ?? { [defaultNames[section]]: {} };
+        const name = valueAt(at.value, [...path, ...setting]);
+        if (typeof name !== 'string' || typeof names !== 'object' || names === null) continue;
+        this.#mustBeKnown(at, [...path, ...setting], name, Object.keys(names));
+      }
+    }
   }
 
   async #policyFiles(dir: string, source: YamlSource): Promise<LocatedPolicy[]> {

@@ -298,6 +298,26 @@ test('mistakes in policy files name their file', async () => {
   ]);
 });
 
+test('mistakes in policies are named beside those of the file itself', async () => {
+  const dir = join(directory, 'more-policies');
+  await mkdir(dir, { recursive: true });
+  await writeFile(join(dir, 'a.yaml'), 'name: a\nmatch:\n  bucktes: [x]\n');
+  await writeFile(join(dir, 'b.yaml'), 'name: b\nencryption: { key: locla }\n');
+  assert.deepEqual(await problemsOf('listne: {}\npolicies: { dir: ./more-policies }\n'), [
+    'c.yaml:1:1: listne: unknown key "listne"; did you mean "listen"?',
+    'more-policies/a.yaml:3:3: match.bucktes: unknown key "bucktes"; did you mean "buckets"?',
+    'more-policies/b.yaml:2:20: encryption.key: there is no "locla" under "keys"; did you mean "local"?',
+  ]);
+  const inline =
+    'keys: { k: { type: local, file: k } }\n' +
+    'policies:\n- { name: a, backend: embeded, encryption: { mode: of, key: k } }\n- 5\n';
+  assert.deepEqual(await problemsOf(inline), [
+    'c.yaml:3:52: policies[0].encryption.mode: must be one of required, off; did you mean "off"?',
+    'c.yaml:4:3: policies[1]: must be a section',
+    'c.yaml:3:23: policies[0].backend: there is no "embeded" under "backends"; did you mean "embedded"?',
+  ]);
+});
+
 test('mistakes in a credentials file name that file', async () => {
   await writeFile(join(directory, 'keys.json'), '{ "credentials": [ { "accessKeyId": "AKID", "secret": "x" } ] }');
   assert.deepEqual(await problemsOf('credentialsFile: keys.json'), [
