@@ -4,10 +4,12 @@ import { version } from '../wire.ts';
 import { processIo, type CliIo } from './cli-io.ts';
 import type { CommandFactory, SetExitCode } from './command.ts';
 import { exitCode, UsageError } from './exit-code.ts';
+import { checkCommand } from './check.ts';
 import { decryptCommand } from './decrypt.ts';
+import { inspectCommand } from './inspect.ts';
 import { serveCommand } from './serve.ts';
 
-const commands: readonly CommandFactory[] = [serveCommand, decryptCommand];
+const commands: readonly CommandFactory[] = [serveCommand, checkCommand, inspectCommand, decryptCommand];
 
 /** The command line of `s3eg`, with all its commands. */
 export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {

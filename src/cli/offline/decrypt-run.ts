@@ -1,8 +1,8 @@
-import { KeyError } from '../../keys/key-provider.ts';
 import { byteText } from '../byte-text.ts';
 import { printable } from '../cli-io.ts';
 import type { Progress } from '../progress.ts';
 import { decryptObject, type DecryptContext, type DecryptJob } from './decrypt-object.ts';
+import { failureCode, failureMessage } from './failure.ts';
 import type { TreeItem } from './tree-items.ts';
 
 /** An object that was not decrypted. */
@@ -75,18 +75,8 @@ export class DecryptRun {
   }
 
   #fail(name: string, error: unknown): void {
-    const message = messageOf(error);
-    this.#failures.push({ name, code: codeOf(error), message });
+    const message = failureMessage(error);
+    this.#failures.push({ name, code: failureCode(error), message });
     this.#progress.problem(`failed     ${printable(name === '' ? message : `${name}: ${message}`)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof KeyError) || error.code !== 'wrong_key') return message;
-  return `${message}. Were these its bucket and key, and is this its keyring?`;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
 }

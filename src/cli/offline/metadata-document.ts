@@ -18,6 +18,8 @@ export interface StoredMetadata {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether these are all of them, as they are stored: then they must be what was sealed with the object. */
   readonly isComplete: boolean;
+  /** Length of the stored object, where the document says it. */
+  readonly storedBytes?: number;
 }
 
 /** JSON objects by any name. */
@@ -58,8 +60,10 @@ export function metadataOf(document: unknown): StoredMetadata {
   if (!isJsonObject(document)) throw new MetadataError('it is no JSON object');
   const nested = member(document, 'metadata');
   if (!isJsonObject(nested)) return flatMap(document);
-  if ('ModTime' in document || 'IsDir' in document) return { headers: rcloneHeaders(nested), isComplete: false };
-  return nestedMap(document, nested);
+  if ('ModTime' in document || 'IsDir' in document) {
+    return { headers: rcloneHeaders(nested), isComplete: false, ...lengthOf(document) };
+  }
+  return { ...nestedMap(document, nested), ...lengthOf(document) };
 }
 
 /** Only the value of `x-amz-meta-s3eg`. */
@@ -119,7 +123,16 @@ function headerMap(fields: JsonObject): StoredMetadata {
     if (lower === 'content-type' || lower.startsWith(metadataPrefix)) headers[lower] = value;
   }
   // The gateway stores a Content-Type with every object: where there is none, something was left out.
-  return { headers, isComplete: headers['content-type'] !== undefined };
+  return { headers, isComplete: headers['content-type'] !== undefined, ...lengthOf(fields) };
+}
+
+/** Content-Length by the names that tools give it. */
+function lengthOf(document: JsonObject): Pick<StoredMetadata, 'storedBytes'> {
+  const length = ['contentlength', 'content-length', 'size'].map((name) => member(document, name)).find(Boolean);
+  const storedBytes = typeof length === 'string' && /^\d{1,15}$/.test(length) ? Number(length) : length;
+  return typeof storedBytes === 'number' && Number.isSafeInteger(storedBytes) && storedBytes >= 0
+    ? { storedBytes }
+    : {};
 }
 
 function member(object: JsonObject, name: string): unknown {

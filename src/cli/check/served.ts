@@ -1,0 +1,107 @@
+import type { BackendSettings, Credential, Settings } from '../../config/settings.ts';
+import { byteText } from '../byte-text.ts';
+
+type Policy = Settings['policies'][number];
+
+/** What a gateway with these settings would serve; no secrets. */
+export interface Served {
+  readonly s3: string;
+  readonly admin: string;
+  readonly credentials: readonly Omit<Credential, 'secretAccessKey'>[];
+  readonly backends: readonly ServedBackend[];
+  readonly keys: readonly ServedKey[];
+  /** In the order of the configuration; the narrowest match wins. */
+  readonly policies: readonly Policy[];
+  /** Whether every request matches some policy; others are refused. */
+  readonly everythingMatches: boolean;
+}
+
+interface ServedBackend {
+  readonly name: string;
+  readonly type: BackendSettings['type'];
+  /** Endpoint, or directory. */
+  readonly at: string;
+}
+
+interface ServedKey {
+  readonly name: string;
+  readonly type: string;
+  readonly file: string;
+  readonly readPrevious: number;
+  /** Versions that it has; missing where there is no keyring yet. */
+  readonly versions?: number;
+}
+
+/** Describes the effective settings, defaults included. Pure. */
+export function describeServed(settings: Settings, keyVersions: ReadonlyMap<string, number>): Served {
+  const { listen, admin, policies } = settings;
+  return {
+    s3: addressOf(listen.tls === undefined ? 'http' : 'https', listen),
+    admin: addressOf('http', admin),
+    credentials: settings.credentials.map(({ accessKeyId, allow }) => ({ accessKeyId, allow })),
+    backends: Array.from(settings.backends, ([name, backend]) => ({
+      name,
+      type: backend.type,
+      at: backend.type === 's3' ? backend.endpoint : backend.root,
+    })),
+    keys: Array.from(settings.keys, ([name, { type, file, readPrevious }]) => {
+      const versions = keyVersions.get(name);
+      return { name, type, file, readPrevious, ...(versions === undefined ? {} : { versions }) };
+    }),
+    policies,
+    everythingMatches: policies.some(({ match }) => Object.values(match).every(matchesAll)),
+  };
+}
+
+function addressOf(scheme: string, { host, port }: { readonly host: string; readonly port: number }): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function matchesAll(patterns: readonly string[]): boolean {
+  return patterns.length === 0 || patterns.includes('*') || patterns.includes('');
+}
+
+/** The same in lines of text. */
+export function servedText(served: Served): readonly string[] {
+  return [
+    `S3 listener     ${served.s3}`,
+    `Admin listener  ${served.admin}`,
+    'Access keys',
+    ...served.credentials.flatMap(credentialLines),
+    'Backends',
+    ...served.backends.map(({ name, type, at }) => `  ${name}: ${type}, ${at}`),
+    'Keys',
+    ...served.keys.map(keyLine),
+    'Policies (the narrowest match wins)',
+    ...served.policies.map(policyLine),
+    ...(served.everythingMatches ? [] : ['  everything else: refused']),
+  ];
+}
+
+function credentialLines({ accessKeyId, allow }: Served['credentials'][number]): string[] {
+  if (allow.length === 0) return [`  ${accessKeyId}: nothing`];
+  return allow.map(({ actions, buckets, prefixes }) => {
+    const prefixed = prefixes.includes('') ? '' : `, keys ${prefixes.map((prefix) => `${prefix}*`).join(' ')}`;
+    return `  ${accessKeyId}: ${actions.join(', ')} in ${buckets.join(' ')}${prefixed}`;
+  });
+}
+
+function keyLine({ name, type, file, readPrevious, versions }: ServedKey): string {
+  const held = versions === undefined ? 'not made yet' : `${versions} ${versions === 1 ? 'version' : 'versions'}`;
+  return `  ${name}: ${type}, ${file} (${held}; the current one and ${readPrevious} before it can be read)`;
+}
+
+function policyLine({ name, match, backend, encryption, limits }: Policy): string {
+  const conditions = [
+    ...(matchesAll(match.buckets) ? ['every bucket'] : [`buckets ${match.buckets.join(' ')}`]),
+    ...(matchesAll(match.prefixes) ? [] : [`keys ${match.prefixes.map((prefix) => `${prefix}*`).join(' ')}`]),
+    ...(matchesAll(match.accessKeys) ? [] : [`access keys ${match.accessKeys.join(' ')}`]),
+  ];
+  const { mode, key, suite, segmentSizeBytes, unencryptedReads } = encryption;
+  const how =
+    mode === 'off'
+      ? 'not encrypted'
+      : `encrypted under ${key} (${suite}, segments of ${byteText(segmentSizeBytes)}), objects in clear ` +
+        (unencryptedReads === 'deny' ? 'refused' : 'handed out');
+  return `  ${name}: ${conditions.join(', ')} → ${backend}, ${how}, objects up to ${byteText(limits.maxObjectBytes)}`;
+}
