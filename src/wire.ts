@@ -4,13 +4,12 @@ import { createAdminHandler } from './admin/admin-handler.ts';
 import type { HealthCheck } from './admin/readiness.ts';
 import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
 import { HttpServer } from './http/server.ts';
-import { checkCanary } from './keys/canary.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import { DualReadWindow } from './keys/dual-read-window.ts';
 import type { KeyEvents } from './keys/key-events.ts';
 import type { KeyProvider } from './keys/key-provider.ts';
 import { LocalKeyring } from './keys/local/local-keyring.ts';
-import { canaryStore } from './operations/canary-store.ts';
+import { CanaryGuard, type GuardedKey } from './operations/canary-guard.ts';
 import { CorsConfigurations } from './operations/cors.ts';
 import type { Backend, Gateway } from './operations/gateway.ts';
 import { LayoutCache } from './operations/layout-cache.ts';
@@ -29,7 +28,7 @@ import { StoreLedger } from './uploads/store/store-ledger.ts';
 /** Version of the gateway, for logs and metrics. */
 export const version = '0.1.0';
 
-/** Buckets in which a key's canary is looked for at start. */
+/** Buckets in which a key's canary is looked for at start; the others are checked before the first write to them. */
 const maxCanaryBuckets = 20;
 
 /** A gateway that serves. */
@@ -39,12 +38,6 @@ export interface RunningGateway {
   readonly logger: Logger;
   /** Finishes running requests within the drain timeout, then releases everything; keys are zeroed. */
   close(): Promise<void>;
-}
-
-/** A key as it is used, and without its dual-read window. */
-interface Key {
-  readonly provider: KeyProvider;
-  readonly unrestricted: KeyProvider;
 }
 
 /**
@@ -62,8 +55,10 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
   const dataKeys = new DataKeys(providers, settings.dataKeyCache, { metrics: keyEvents(telemetry) });
   const policies = PolicySet.of(settings.policies);
-  await checkCanaries(settings, { keys, backends, policies, logger });
-  const handler = createS3Handler(gatewayOf(settings, { backends, policies, dataKeys, telemetry }));
+  const { prefix, bucket } = settings.multipart;
+  const canaries = new CanaryGuard({ keys, prefix, ...(bucket === undefined ? {} : { bucket }) });
+  await checkCanaries(settings, { canaries, backends, policies, logger });
+  const handler = createS3Handler(gatewayOf(settings, { backends, policies, dataKeys, canaries, telemetry }));
   let isServing = true;
   const onError = (error: Error & { readonly code: string }, requestId: string): void =>
     telemetry.listenerError({ requestId, reason: error.code, error });
@@ -93,8 +88,8 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   };
 }
 
-async function openKeys(settings: Settings): Promise<ReadonlyMap<string, Key>> {
-  const keys = new Map<string, Key>();
+async function openKeys(settings: Settings): Promise<ReadonlyMap<string, GuardedKey>> {
+  const keys = new Map<string, GuardedKey>();
   for (const [name, key] of settings.keys) {
     const unrestricted = await openKey(name, key, { create: true });
     keys.set(name, { unrestricted, provider: new DualReadWindow(unrestricted, { readPrevious: key.readPrevious }) });
@@ -148,7 +143,7 @@ function keyEvents(telemetry: Telemetry): KeyEvents {
 
 function gatewayOf(
   settings: Settings,
-  parts: Pick<Gateway, 'backends' | 'policies' | 'dataKeys' | 'telemetry'>,
+  parts: Pick<Gateway, 'backends' | 'policies' | 'dataKeys' | 'canaries' | 'telemetry'>,
 ): Gateway {
   const { multipart, listen } = settings;
   return {
@@ -189,7 +184,7 @@ function healthChecks(
 }
 
 interface CanaryCheck {
-  readonly keys: ReadonlyMap<string, Key>;
+  readonly canaries: CanaryGuard;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly policies: PolicySet;
   readonly logger: Logger;
@@ -198,13 +193,10 @@ interface CanaryCheck {
 /** Refuses to start with a key that is not the one that the buckets' data was encrypted with. */
 async function checkCanaries(settings: Settings, check: CanaryCheck): Promise<void> {
   for (const policy of settings.policies) {
-    if (policy.encryption.mode === 'off') continue;
-    const key = check.keys.get(policy.encryption.key);
     const backend = check.backends.get(policy.backend);
-    if (key === undefined || backend === undefined) continue;
+    if (policy.encryption.mode === 'off' || backend === undefined) continue;
     for (const bucket of await canaryBuckets(settings, check, policy.name, backend)) {
-      const store = canaryStore({ store: backend.store, bucket, prefix: settings.multipart.prefix });
-      await checkCanary({ ...key, store });
+      await check.canaries.check({ backend, bucket, keyName: policy.encryption.key });
     }
   }
 }
@@ -223,9 +215,9 @@ async function canaryBuckets(
       .filter((bucket) => policies.decide({ bucket, key: '', accessKeyId: '' })?.name === policyName)
       .slice(0, maxCanaryBuckets);
   } catch (error) {
-    // Without the backend nothing can be served yet either; /ready says so.
+    // Each bucket is checked before the first write to it.
     const reason = error instanceof Error ? error.message : String(error);
-    logger.warn('key canaries were not checked: the backend did not list its buckets', {
+    logger.warn('key canaries are not checked at start: the backend did not list its buckets', {
       backend: backend.name,
       reason,
     });

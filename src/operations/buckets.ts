@@ -41,6 +41,7 @@ export async function deleteBucket(request: BucketRequest, gateway: Gateway): Pr
     for (const { key } of own) await backend.store.deleteObject({ bucket, key }, { signal });
     await backend.store.deleteBucket(bucket, { signal });
   }
+  gateway.canaries.forget(backend, bucket);
   return { status: 204, headers: {} };
 }
 

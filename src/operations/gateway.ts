@@ -8,6 +8,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { UploadLedger } from '../uploads/upload-ledger.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
 import type { CorsConfigurations } from './cors.ts';
+import type { CanaryGuard } from './canary-guard.ts';
 import type { LayoutCache } from './layout-cache.ts';
 import type { PartTagCache } from './part-tag-cache.ts';
 
@@ -30,6 +31,7 @@ export interface Gateway {
   readonly accessKeys: ReadonlyMap<string, AccessKey>;
   readonly policies: PolicySet;
   readonly dataKeys: DataKeys;
+  readonly canaries: CanaryGuard;
   readonly layouts: LayoutCache;
   readonly partTags: PartTagCache;
   readonly cors: CorsConfigurations;

@@ -29,6 +29,7 @@ export interface NewObject {
 export async function encryptedHeaders(gateway: Gateway, request: ObjectRequest, object: NewObject): Promise<Headers> {
   const { policy, bucket, key } = request;
   const { secrets } = object;
+  await gateway.canaries.check({ backend: request.backend, bucket, keyName: policy.encryption.key }, request.signal);
   const wrapped = await gateway.dataKeys.wrap(
     secrets.dek,
     {
