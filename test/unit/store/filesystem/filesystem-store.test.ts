@@ -222,12 +222,13 @@ describe('FilesystemStore', () => {
 /** Content files under `root` that this process has open. */
 async function openContentFiles(root: string): Promise<string[]> {
   const paths = (await filesOnDisk(root)).map((name) => join(root, 'data', name.slice(0, 2), name));
-  const open = (await readdir('/dev/fd')).flatMap((name) => {
+  const inodes = (await readdir('/dev/fd')).flatMap((name) => {
     try {
       return [fstatSync(Number(name)).ino];
     } catch {
       return []; // That of the listing itself.
     }
   });
-  return paths.filter((path) => open.includes(statSync(path).ino));
+  const open = new Set(inodes);
+  return paths.filter((path) => open.has(statSync(path).ino));
 }
