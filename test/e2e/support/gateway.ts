@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 
 import { knownSecrets } from './secrets.ts';
@@ -180,6 +181,19 @@ export class Gateway implements AsyncDisposable {
       .filter((entry) => entry.isFile())
       .map((entry) => entry.name)
       .toSorted();
+  }
+
+  /** Keys of a bucket in the embedded store, the gateway's own among them, read as any SQLite tool would. */
+  storedKeys(bucket: string): string[] {
+    const database = new DatabaseSync(join(this.directory, 'objects', 'index.sqlite'), { readOnly: true });
+    try {
+      const rows = database
+        .prepare('SELECT key FROM object JOIN bucket ON bucket.id = bucket_id WHERE name = ? ORDER BY key')
+        .all(bucket);
+      return rows.map(({ key }) => (key instanceof Uint8Array ? Buffer.from(key).toString() : String(key)));
+    } finally {
+      database.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
