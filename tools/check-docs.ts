@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { checkDependencies, dependencyFacts } from './check-dependencies.ts';
 import { checkFormatIds } from './check-format-ids.ts';
 import { checkLicences } from './check-licences.ts';
+import { checkLinks } from './check-links.ts';
 import { generatedDocs } from './generate-docs.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -22,6 +23,7 @@ const problems = [
   ...checkFormatIds(),
   ...checkDependencies(dependencyFacts()),
   ...checkLicences(),
+  ...checkLinks(),
 ];
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exitCode = 1;
