@@ -9,12 +9,28 @@ export function authorize(
   gateway: Gateway,
   target: { readonly row: AnsweredOperation; readonly bucket: string; readonly key: string | undefined },
 ): void {
-  const { bucket, key } = target;
+  refuseReserved(gateway, target);
+  if (!isGranted(request, target)) throw s3Error('AccessDenied');
+}
+
+/** As `authorize`, for an object that a request reads beside the one that it is about: the source of a copy. */
+export function authorizeRead(
+  { grants }: ServiceRequest,
+  gateway: Gateway,
+  target: { readonly bucket: string; readonly key: string },
+): void {
+  refuseReserved(gateway, target);
+  if (!isAllowed(grants, { action: 'read', ...target })) throw s3Error('AccessDenied');
+}
+
+function refuseReserved(
+  gateway: Gateway,
+  { bucket, key }: { readonly bucket: string; readonly key: string | undefined },
+): void {
   if (bucket === gateway.ledgerBucket) throw s3Error('AccessDenied');
   if (key?.startsWith(gateway.reservedPrefix) === true) {
     throw s3Error('AccessDenied', `Keys under "${gateway.reservedPrefix}" are kept for the gateway.`);
   }
-  if (!isGranted(request, target)) throw s3Error('AccessDenied');
 }
 
 function isGranted(

@@ -1,6 +1,11 @@
 import { ObjectSecrets } from '../envelope/object-secrets.ts';
 import { envelopeHeader } from '../envelope/envelope.ts';
-import { requestObjectHeaders, responseObjectHeaders } from '../s3/object-headers.ts';
+import {
+  maxMetadataBytes,
+  maxUserMetadataBytes,
+  requestObjectHeaders,
+  responseObjectHeaders,
+} from '../s3/object-headers.ts';
 import { renderInitiateUpload } from '../s3/response-documents.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
 import { encryptedHeaders } from './object-encryption.ts';
@@ -11,8 +16,8 @@ import { encryptedHeaders } from './object-encryption.ts';
  */
 export async function createMultipartUpload(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
   const { bucket, key, backend, signal } = request;
-  const headers = requestObjectHeaders(request.headers);
   const encrypts = request.policy.encryption.mode === 'required';
+  const headers = requestObjectHeaders(request.headers, encrypts ? maxUserMetadataBytes : maxMetadataBytes);
   const stored = encrypts ? await withEnvelope(request, gateway, headers) : headers;
   const created = await backend.store.createUpload({ bucket, key, headers: stored }, { signal });
   const { uploadId } = created;
@@ -35,6 +40,12 @@ async function withEnvelope(
   headers: Readonly<Record<string, string>>,
 ): Promise<Readonly<Record<string, string>>> {
   using secrets = ObjectSecrets.generate();
-  const object = { secrets, headers, plaintextBytes: 0, layout: 'multipart', checksums: [] } as const;
-  return await encryptedHeaders(gateway, request, object);
+  const { suite, segmentSizeBytes } = request.policy.encryption;
+  return await encryptedHeaders(gateway, request, {
+    secrets,
+    headers,
+    plaintextBytes: 0,
+    payload: { suite, segmentSizeBytes, layout: 'multipart' },
+    metadata: { checksums: [] },
+  });
 }

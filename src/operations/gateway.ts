@@ -3,6 +3,7 @@ import type { Grant } from '../policy/grants.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { PolicySet } from '../policy/policy-set.ts';
 import type { DecodedPayload } from '../s3/payload.ts';
+import type { S3Error } from '../s3/s3-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { UploadLedger } from '../uploads/upload-ledger.ts';
@@ -80,6 +81,8 @@ export interface OperationResult {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | ByteStream;
+  /** Where the body tells of a failure though the status is 200: the error, once the body has ended. */
+  readonly lateFailure?: () => S3Error | undefined;
 }
 
 /** An XML answer. */

@@ -1,10 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 
-import { decodeEnvelope, envelopeHeader, metadataDigest, openEnvelope } from '../envelope/envelope.ts';
+import { decodeEnvelope, envelopeHeader, metadataDigest, openEnvelope, payloadSize } from '../envelope/envelope.ts';
 import type { Envelope, SealedMetadata } from '../envelope/envelope.ts';
 import { EnvelopeError } from '../envelope/envelope-error.ts';
 import { dekAad, ObjectSecrets } from '../envelope/object-secrets.ts';
-import { plaintextSize } from '../envelope/sizes.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { Headers, ObjectHead } from '../store/object-store.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
@@ -52,11 +51,7 @@ export async function openObject(
   try {
     const metadata = openEnvelope(envelope, secrets);
     checkMetadata(head.headers, metadata);
-    const plaintextBytes = plaintextSize(head.sizeBytes);
-    if (plaintextBytes === undefined) {
-      throw new EnvelopeError('size_mismatch', 'no plaintext has this stored size');
-    }
-    return { envelope, secrets, metadata, plaintextBytes };
+    return { envelope, secrets, metadata, plaintextBytes: payloadSize(head.sizeBytes, metadata) };
   } catch (error) {
     secrets.dispose();
     throw error;

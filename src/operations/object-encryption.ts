@@ -6,29 +6,38 @@ import {
   keyLabelHeader,
   sealEnvelope,
 } from '../envelope/envelope.ts';
-import type { Envelope, SealedChecksum } from '../envelope/envelope.ts';
+import type { EnvelopeFields, SealedMetadata } from '../envelope/envelope.ts';
 import { dekAad, type ObjectSecrets } from '../envelope/object-secrets.ts';
+import { checkStoredMetadataSize } from '../s3/object-headers.ts';
 import type { Headers } from '../store/object-store.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 
 /** S3's default where a client gives none; always stored, so that the sealed digest has a value to hold to. */
 const defaultContentType = 'binary/octet-stream';
 
-/** What a new object's envelope is made for. */
-export interface NewObject {
+/** What an object's envelope is made for. */
+export interface EnvelopeContent {
   readonly secrets: ObjectSecrets;
   /** Client headers that are stored. */
   readonly headers: Readonly<Record<string, string>>;
   readonly plaintextBytes: number;
-  readonly layout: Envelope['layout'];
-  readonly floeHeader?: Uint8Array;
-  readonly checksums: readonly SealedChecksum[];
+  /** How the payload is encrypted. */
+  readonly payload: Pick<EnvelopeFields, 'suite' | 'segmentSizeBytes' | 'layout' | 'floeHeader'>;
+  readonly metadata: Omit<SealedMetadata, 'metadataDigest'>;
 }
 
-/** Wraps the object's DEK and gives the headers to store: the client's, the envelope, the key label. */
-export async function encryptedHeaders(gateway: Gateway, request: ObjectRequest, object: NewObject): Promise<Headers> {
+/**
+ * Wraps the object's DEK for the request's bucket, key and policy, and gives the headers to store: the client's, the
+ * envelope, the key label.
+ * @throws S3Error MetadataTooLarge; KeyError.
+ */
+export async function encryptedHeaders(
+  gateway: Gateway,
+  request: ObjectRequest,
+  content: EnvelopeContent,
+): Promise<Headers> {
   const { policy, bucket, key } = request;
-  const { secrets } = object;
+  const { secrets } = content;
   await gateway.canaries.check({ backend: request.backend, bucket, keyName: policy.encryption.key }, request.signal);
   const wrapped = await gateway.dataKeys.wrap(
     secrets.dek,
@@ -36,24 +45,23 @@ export async function encryptedHeaders(gateway: Gateway, request: ObjectRequest,
       keyName: policy.encryption.key,
       context: { policy: policy.name, bucket },
       aad: dekAad(bucket, key, secrets.commitment),
-      bytes: object.plaintextBytes,
+      bytes: content.plaintextBytes,
     },
     request.signal,
   );
-  const headers = { 'content-type': defaultContentType, ...object.headers };
+  const headers = { 'content-type': defaultContentType, ...content.headers };
   const envelope = sealEnvelope(
     {
-      suite: policy.encryption.suite,
-      segmentSizeBytes: policy.encryption.segmentSizeBytes,
-      layout: object.layout,
+      ...content.payload,
       salt: secrets.salt,
       commitment: secrets.commitment,
       policy: policy.name,
       ...wrapped,
-      ...(object.floeHeader === undefined ? {} : { floeHeader: object.floeHeader }),
     },
-    { metadataDigest: metadataDigest(headers), checksums: object.checksums },
+    { ...content.metadata, metadataDigest: metadataDigest(headers) },
     secrets,
   );
-  return { ...headers, [envelopeHeader]: encodeEnvelope(envelope), [keyLabelHeader]: keyLabel(envelope) };
+  const stored = { ...headers, [envelopeHeader]: encodeEnvelope(envelope), [keyLabelHeader]: keyLabel(envelope) };
+  checkStoredMetadataSize(stored);
+  return stored;
 }

@@ -1,6 +1,6 @@
 import type { ByteStream } from '../base/byte-stream.ts';
 import { primed } from '../base/streams.ts';
-import { renderError } from '../s3/error-document.ts';
+import { hostId, renderError } from '../s3/error-document.ts';
 import { clientEtag } from '../s3/etag.ts';
 import type { S3Error } from '../s3/s3-error.ts';
 import { splitTarget } from '../s3/uri-encoding.ts';
@@ -16,9 +16,6 @@ export interface PipelineResponse {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | ByteStream;
 }
-
-/** Largest value of `x-amz-id-2`-like host id: there is one gateway as far as clients can tell. */
-const hostId = 's3eg';
 
 /**
  * The border of the S3 side: authenticates, decides, runs one operation, renders its answer or its error, and reports
@@ -42,7 +39,7 @@ async function respond(request: PipelineRequest, gateway: Gateway, progress: Pro
     }
     // An object that fails at its first segment is answered with an error rather than with a broken connection.
     const body = await primed(result.body);
-    return { ...result, body: watched(body, request, gateway, progress, result.status) };
+    return { ...result, body: watched({ ...result, body }, request, gateway, progress) };
   } catch (error) {
     return failed(error, request, gateway, progress);
   }
@@ -69,11 +66,10 @@ function withLength(result: OperationResult): Readonly<Record<string, string>> {
 
 /** The body with its end observed: each way that it can end is reported, once. */
 function watched(
-  body: ByteStream,
+  { body, status, lateFailure }: OperationResult & { readonly body: ByteStream },
   request: PipelineRequest,
   gateway: Gateway,
   progress: Progress,
-  status: number,
 ): ByteStream {
   const iterator = body[Symbol.asyncIterator]();
   let bytesOut = 0;
@@ -83,12 +79,18 @@ function watched(
     isReported = true;
     report(request, gateway, progress, { status, bytesOut, outcome, error });
   };
+  const endWhole = (): void => {
+    const failure = lateFailure?.();
+    if (failure === undefined) return end('ok');
+    reportDecryptionFailure(failure, request, gateway, progress);
+    return end(outcomeOf(failure, request), failure);
+  };
   return {
     [Symbol.asyncIterator]: () => ({
       async next(): Promise<IteratorResult<Uint8Array>> {
         try {
           const step = await iterator.next();
-          if (step.done === true) end('ok');
+          if (step.done === true) endWhole();
           else bytesOut += step.value.length;
           return step;
         } catch (error) {
@@ -111,21 +113,21 @@ function failed(error: unknown, request: PipelineRequest, gateway: Gateway, prog
   reportDecryptionFailure(error, request, gateway, progress);
   const { rawPath } = splitTarget(request.target);
   const rendered = renderError(answer, { resource: rawPath, requestId: request.requestId, hostId });
-  const outcome: RequestOutcome = request.signal.aborted
-    ? 'aborted'
-    : answer.status >= 500
-      ? 'server_error'
-      : 'client_error';
   report(request, gateway, progress, {
     status: answer.status,
     bytesOut: 0,
-    outcome,
+    outcome: outcomeOf(answer, request),
     errorCode: answer.code,
     ...(answer.status >= 500 ? { error } : {}),
   });
   const headers = errorHeaders(answer, rendered.headers, progress);
   if (answer.status === 304 || request.method === 'HEAD') return { status: rendered.status, headers };
   return { status: rendered.status, headers, body: rendered.body };
+}
+
+function outcomeOf({ status }: S3Error, { signal }: PipelineRequest): RequestOutcome {
+  if (signal.aborted) return 'aborted';
+  return status >= 500 ? 'server_error' : 'client_error';
 }
 
 /** A backend's 304 or 412 may name the ETag: in the client's form, as everywhere. */

@@ -1,11 +1,18 @@
+import type { ByteStream } from '../base/byte-stream.ts';
 import { holdBackLast } from '../base/streams.ts';
+import type { SealedChecksum } from '../envelope/envelope.ts';
 import { encryptObject } from '../envelope/object-writer.ts';
 import { ObjectSecrets } from '../envelope/object-secrets.ts';
 import { requestConditions } from '../s3/conditions.ts';
 import { clientEtag, mapConditions } from '../s3/etag.ts';
-import { requestObjectHeaders, responseObjectHeaders } from '../s3/object-headers.ts';
-import type { DecodedPayload } from '../s3/payload.ts';
+import {
+  maxMetadataBytes,
+  maxUserMetadataBytes,
+  requestObjectHeaders,
+  responseObjectHeaders,
+} from '../s3/object-headers.ts';
 import { s3Error } from '../s3/s3-error.ts';
+import type { Headers, WriteResult } from '../store/object-store.ts';
 import { checksumHeaders, sealedChecksums } from './checksums.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { encryptedHeaders } from './object-encryption.ts';
@@ -18,12 +25,22 @@ export const maxPutBytes = 5 * 1024 ** 3;
  * checksum, signature or length leaves the backend's request unfinished and nothing is stored.
  */
 export async function putObject(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
-  const headers = requestObjectHeaders(request.headers);
+  const encrypts = request.policy.encryption.mode === 'required';
+  const headers = requestObjectHeaders(request.headers, encrypts ? maxUserMetadataBytes : maxMetadataBytes);
   const payload = request.payload();
-  checkSize(payload.plaintextBytes, Math.min(maxPutBytes, request.policy.limits.maxObjectBytes));
-  return request.policy.encryption.mode === 'off'
-    ? putPlain(request, payload, headers)
-    : putEncrypted(request, gateway, payload, headers);
+  const { plaintext, plaintextBytes } = payload;
+  checkSize(plaintextBytes, Math.min(maxPutBytes, request.policy.limits.maxObjectBytes));
+  const stored = encrypts
+    ? await storeEncrypted(request, gateway, {
+        headers,
+        plaintext,
+        plaintextBytes,
+        declaredChecksums: sealedChecksums(payload.declaredChecksums()),
+        checksums: () => sealedChecksums(payload.checksums()),
+      })
+    : await storePlain(request, { headers, plaintext, plaintextBytes });
+  const etag = encrypts ? clientEtag(stored.etag) : stored.etag;
+  return { status: 200, headers: { ...responseObjectHeaders(stored.headers), ...checksumHeaders(payload), etag } };
 }
 
 /** @throws S3Error EntityTooLarge */
@@ -34,55 +51,58 @@ export function checkSize(sizeBytes: number, maxBytes: number): void {
   });
 }
 
-async function putPlain(
-  request: ObjectRequest,
-  payload: DecodedPayload,
-  headers: Readonly<Record<string, string>>,
-): Promise<OperationResult> {
-  const stored = await request.backend.store.putObject(
-    {
-      bucket: request.bucket,
-      key: request.key,
-      headers,
-      conditions: requestConditions(request.headers),
-      body: holdBackLast(payload.plaintext),
-      lengthBytes: payload.plaintextBytes,
-    },
-    { signal: request.signal },
-  );
-  return {
-    status: 200,
-    headers: { ...responseObjectHeaders(stored.headers), ...checksumHeaders(payload), etag: stored.etag },
-  };
+/** An object to be put in one piece. */
+export interface NewContent {
+  /** What stands beside the content: system headers, user metadata, tags … */
+  readonly headers: Headers;
+  readonly plaintext: ByteStream;
+  readonly plaintextBytes: number;
 }
 
-async function putEncrypted(
+/** Its checksums: those known before the plaintext streams, and all of them once it has ended. */
+export interface ContentChecksums {
+  readonly declaredChecksums: readonly SealedChecksum[];
+  readonly checksums: () => readonly SealedChecksum[];
+}
+
+/** Puts an object as it is at the request's bucket and key, under the request's conditions. */
+export async function storePlain(
+  request: ObjectRequest,
+  { headers, plaintext, plaintextBytes }: NewContent,
+): Promise<WriteResult> {
+  const { bucket, key, backend, signal } = request;
+  const conditions = requestConditions(request.headers);
+  const body = holdBackLast(plaintext);
+  return await backend.store.putObject(
+    { bucket, key, headers, conditions, body, lengthBytes: plaintextBytes },
+    { signal },
+  );
+}
+
+/** Encrypts an object while it streams to the request's bucket and key, under the request's conditions. */
+export async function storeEncrypted(
   request: ObjectRequest,
   gateway: Gateway,
-  payload: DecodedPayload,
-  headers: Readonly<Record<string, string>>,
-): Promise<OperationResult> {
-  const { encryption } = request.policy;
+  content: NewContent & ContentChecksums,
+): Promise<WriteResult> {
+  const { suite, segmentSizeBytes } = request.policy.encryption;
+  const { headers, plaintext, plaintextBytes, declaredChecksums, checksums } = content;
   using secrets = ObjectSecrets.generate();
-  const encrypted = encryptObject({
+  const encrypted = encryptObject({ secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, checksums });
+  const stored = encryptedHeaders(gateway, request, {
     secrets,
-    suite: encryption.suite,
-    segmentSizeBytes: encryption.segmentSizeBytes,
-    plaintext: payload.plaintext,
-    plaintextBytes: payload.plaintextBytes,
-    checksums: () => sealedChecksums(payload.checksums()),
+    headers,
+    plaintextBytes,
+    payload: { suite, segmentSizeBytes, layout: 'single', floeHeader: encrypted.floeHeader },
+    metadata: { checksums: declaredChecksums, payloadBytes: plaintextBytes },
   });
-  const stored = await request.backend.store.putObject(
+  return await request.backend.store.putObject(
     {
       bucket: request.bucket,
       key: request.key,
-      headers: await encryptedHeaders(gateway, request, {
-        secrets,
-        headers,
-        plaintextBytes: payload.plaintextBytes,
-        layout: 'single',
-        floeHeader: encrypted.floeHeader,
-        checksums: sealedChecksums(payload.declaredChecksums()),
+      headers: await stored.catch(async (error: unknown) => {
+        await encrypted.body[Symbol.asyncIterator]().return?.();
+        throw error;
       }),
       conditions: mapConditions(requestConditions(request.headers)),
       body: encrypted.body,
@@ -90,8 +110,4 @@ async function putEncrypted(
     },
     { signal: request.signal },
   );
-  return {
-    status: 200,
-    headers: { ...responseObjectHeaders(stored.headers), ...checksumHeaders(payload), etag: clientEtag(stored.etag) },
-  };
 }

@@ -5,6 +5,7 @@ import {
   type ServedOperationName,
 } from '../s3/operation-table.ts';
 import { abortMultipartUpload } from './abort-multipart-upload.ts';
+import { copyObject } from './copy-object.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket } from './buckets.ts';
 import { completeMultipartUpload } from './complete-multipart-upload.ts';
 import { createMultipartUpload } from './create-multipart-upload.ts';
@@ -45,6 +46,7 @@ const operations: Readonly<Record<Exclude<ServedOperationName, 'PreflightRequest
   ListObjectsV2: { level: 'bucket', run: listObjectsV2 },
   AbortMultipartUpload: { level: 'object', run: abortMultipartUpload },
   CompleteMultipartUpload: { level: 'object', run: completeMultipartUpload },
+  CopyObject: { level: 'object', run: copyObject },
   CreateMultipartUpload: { level: 'object', run: createMultipartUpload },
   DeleteObject: { level: 'object', run: deleteObject },
   GetObject: { level: 'object', run: getObject },

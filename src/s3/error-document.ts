@@ -1,6 +1,9 @@
 import type { S3Error } from './s3-error.ts';
 import { element, xmlDocument } from './xml.ts';
 
+/** `HostId` of error documents: there is one gateway as far as clients can tell. */
+export const hostId = 's3eg';
+
 /** An answer ready to be written; leave the body out for HEAD and for status 304. */
 export interface RenderedError {
   readonly status: number;

@@ -9,11 +9,14 @@ const ownMetadata = new Set(['x-amz-meta-s3eg', 'x-amz-meta-s3eg-key']);
 
 const metadataPrefix = 'x-amz-meta-';
 
+/** S3's limit of an object's metadata in bytes: names without `x-amz-meta-`, and values. */
+export const maxMetadataBytes = 2048;
+
 /**
- * Bytes of user metadata (names without `x-amz-meta-`, and values) that an object may have: S3's 2 KiB less what the
- * envelope needs with a KMS's wrapped key in it.
+ * What of it is left to the client's own metadata where an object is encrypted: room is kept for the envelope with a
+ * KMS's wrapped key in it, so that an object under any key can be brought under any other.
  */
-export const maxUserMetadataBytes = 2048 - 896;
+export const maxUserMetadataBytes = maxMetadataBytes - 896;
 
 const writeHeaders =
   /^(?:cache-control|content-disposition|content-language|content-type|expires|x-amz-storage-class|x-amz-website-redirect-location|x-amz-object-lock-(?:mode|retain-until-date|legal-hold)|x-amz-tagging|x-amz-acl|x-amz-grant-(?:full-control|read|read-acp|write-acp)|x-amz-server-side-encryption(?:-aws-kms-key-id|-context|-bucket-key-enabled)?|x-amz-expected-bucket-owner|x-amz-request-payer)$/;
@@ -25,7 +28,7 @@ const bucketHeaders =
   /^(?:x-amz-acl|x-amz-grant-(?:full-control|read|read-acp|write|write-acp)|x-amz-bucket-object-lock-enabled|x-amz-object-ownership)$/;
 
 const answerHeaders =
-  /^(?:cache-control|content-disposition|content-encoding|content-language|content-type|expires|last-modified|x-amz-delete-marker|x-amz-expiration|x-amz-missing-meta|x-amz-object-lock-(?:mode|retain-until-date|legal-hold)|x-amz-replication-status|x-amz-request-charged|x-amz-restore|x-amz-server-side-encryption(?:-aws-kms-key-id|-context|-bucket-key-enabled)?|x-amz-storage-class|x-amz-tagging-count|x-amz-version-id|x-amz-website-redirect-location)$/;
+  /^(?:cache-control|content-disposition|content-encoding|content-language|content-type|expires|last-modified|x-amz-copy-source-version-id|x-amz-delete-marker|x-amz-expiration|x-amz-missing-meta|x-amz-object-lock-(?:mode|retain-until-date|legal-hold)|x-amz-replication-status|x-amz-request-charged|x-amz-restore|x-amz-server-side-encryption(?:-aws-kms-key-id|-context|-bucket-key-enabled)?|x-amz-storage-class|x-amz-tagging-count|x-amz-version-id|x-amz-website-redirect-location)$/;
 
 /**
  * What of a client's PutObject or CreateMultipartUpload is stored with the object: system headers and user metadata,
@@ -34,14 +37,47 @@ const answerHeaders =
  * @throws S3Error InvalidArgument (our own metadata, a value that cannot be sent, malformed tags), MetadataTooLarge,
  * InvalidTag, BadRequest (too many tags), NotImplemented (SSE-C).
  */
-export function requestObjectHeaders(headers: HeaderRecord): Record<string, string> {
+export function requestObjectHeaders(
+  headers: HeaderRecord,
+  maxUserBytes: number = maxUserMetadataBytes,
+): Record<string, string> {
   for (const name of Object.keys(headers)) checkClientHeader(name);
   const chosen = pick(headers, (name) => writeHeaders.test(name) || isUserMetadata(name));
   const encoding = contentEncoding(headers['content-encoding']);
   if (encoding !== undefined) chosen['content-encoding'] = encoding;
-  checkMetadataSize(chosen);
+  checkUserMetadataSize(chosen, maxUserBytes);
   parseTaggingHeader(chosen['x-amz-tagging'] ?? '');
   return sendable(chosen);
+}
+
+const descriptiveHeaders =
+  /^(?:cache-control|content-disposition|content-encoding|content-language|content-type|expires)$/;
+
+/** What describes an object's content: system headers and user metadata, which a copy takes over or replaces. */
+export function descriptionOf(headers: HeaderRecord): Record<string, string> {
+  return pick(headers, (name) => descriptiveHeaders.test(name) || isUserMetadata(name));
+}
+
+/**
+ * What of a client's copy goes beside its content: by the two directives, what describes it is the source's or the
+ * request's, and its tags stay behind unless they are replaced. All else (storage class, ACL, lock, redirect …) is the
+ * request's.
+ * @throws S3Error as `requestObjectHeaders`.
+ */
+export function copiedObjectHeaders(copy: {
+  readonly requested: HeaderRecord;
+  readonly source: HeaderRecord;
+  readonly metadata: 'COPY' | 'REPLACE';
+  readonly tags: 'COPY' | 'REPLACE';
+  readonly maxUserBytes: number;
+}): Record<string, string> {
+  const { requested, metadata, tags, maxUserBytes } = copy;
+  const { 'x-amz-tagging': tagging, ...rest } = requestObjectHeaders(requested, maxUserBytes);
+  const described = metadata === 'COPY' ? descriptionOf(copy.source) : descriptionOf(rest);
+  checkUserMetadataSize(described, maxUserBytes);
+  const others = pick(rest, (name) => !descriptiveHeaders.test(name) && !isUserMetadata(name));
+  const replacing = tags === 'REPLACE' && tagging !== undefined ? { 'x-amz-tagging': tagging } : {};
+  return sendable({ ...described, ...others, ...replacing });
 }
 
 /** What of a client's DeleteObject or DeleteObjects goes to the backend. */
@@ -121,15 +157,32 @@ function contentEncoding(header: string | undefined): string | undefined {
   return kept.length === 0 ? undefined : kept.join(', ');
 }
 
-function checkMetadataSize(headers: Readonly<Record<string, string>>): void {
-  let size = 0;
+/** @throws S3Error MetadataTooLarge. */
+export function checkUserMetadataSize(headers: HeaderRecord, maxBytes: number): void {
+  refuseMetadataOver(maxBytes, metadataBytes(headers, isUserMetadata));
+}
+
+/**
+ * For headers with the envelope among them: whether it fits beside the user's metadata.
+ * @throws S3Error MetadataTooLarge with what would have fitted.
+ */
+export function checkStoredMetadataSize(headers: HeaderRecord): void {
+  const envelopeBytes = metadataBytes(headers, (name) => ownMetadata.has(name));
+  checkUserMetadataSize(headers, maxMetadataBytes - envelopeBytes);
+}
+
+/** One byte a character: values are the bytes that came. */
+function metadataBytes(headers: HeaderRecord, isCounted: (name: string) => boolean): number {
+  let bytes = 0;
   for (const [name, value] of Object.entries(headers)) {
-    // One byte a character: the value is the bytes that came.
-    if (name.startsWith(metadataPrefix)) size += name.length - metadataPrefix.length + value.length;
+    if (value !== undefined && isCounted(name)) bytes += name.length - metadataPrefix.length + value.length;
   }
-  if (size > maxUserMetadataBytes) {
-    throw s3Error('MetadataTooLarge', undefined, {
-      details: { Size: String(size), MaxSizeAllowed: String(maxUserMetadataBytes) },
-    });
-  }
+  return bytes;
+}
+
+function refuseMetadataOver(maxBytes: number, bytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw s3Error('MetadataTooLarge', undefined, {
+    details: { Size: String(bytes), MaxSizeAllowed: String(maxBytes) },
+  });
 }

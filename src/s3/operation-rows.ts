@@ -163,6 +163,16 @@ export const servedOperations = [
     action: 'write',
   },
   {
+    operation: 'CopyObject',
+    method: 'PUT',
+    level: 'object',
+    query: {},
+    header: 'x-amz-copy-source',
+    optionalQuery: [],
+    handling: 'encrypted',
+    action: 'write',
+  },
+  {
     operation: 'PostObject',
     method: 'POST',
     level: 'bucket',
@@ -260,7 +270,6 @@ const directoryBuckets = 'directory buckets are not supported';
 export const refusedOperations: readonly RefusedOperation[] = [
   refused('ListDirectoryBuckets', 'GET service max-directory-buckets', 'list', { reason: directoryBuckets }),
   refused('CreateSession', 'GET bucket session', 'read', { reason: directoryBuckets }),
-  refused('CopyObject', 'PUT object', 'write', { header: 'x-amz-copy-source' }),
   refused('UploadPartCopy', 'PUT object partNumber uploadId', 'write', { header: 'x-amz-copy-source' }),
   refused('RenameObject', 'PUT object renameObject', 'write', { reason: directoryBuckets }),
   refused('GetObject', 'GET object partNumber', 'read', { reason: 'reading single parts is not supported yet' }),

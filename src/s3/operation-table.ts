@@ -176,7 +176,7 @@ function checkHeaders(request: OperationRequest, row: AnsweredOperation): void {
     if (refusedHeaders.some((pattern) => pattern.test(name))) {
       throw s3Error('NotImplemented', undefined, { details: { Header: name } });
     }
-    if (name.startsWith('x-amz-copy-source')) {
+    if (name.startsWith('x-amz-copy-source') && row.header !== 'x-amz-copy-source') {
       throw s3Error('InvalidArgument', `The header ${name} does not go with ${row.operation}.`, {
         details: { ArgumentName: name },
       });

@@ -253,6 +253,22 @@ export function renderInitiateUpload(upload: {
   ]);
 }
 
+/** CopyObjectResult or CopyPartResult; `checksums` by element name, e.g. `ChecksumCRC32C` and `ChecksumType`. */
+export function renderCopyResult(
+  name: 'CopyObjectResult' | 'CopyPartResult',
+  answer: {
+    readonly etag: string;
+    readonly lastModified: string;
+    readonly checksums?: Readonly<Record<string, string>>;
+  },
+): string {
+  return xmlDocument(name, s3Namespace, [
+    element('LastModified', answer.lastModified),
+    element('ETag', answer.etag),
+    ...Object.entries(answer.checksums ?? {}).map(([checksum, value]) => element(checksum, value)),
+  ]);
+}
+
 /** CompleteMultipartUploadResult; `checksums` by element name, e.g. `ChecksumCRC32C` and `ChecksumType`. */
 export function renderCompleteUpload(answer: {
   readonly location: string;

@@ -5,6 +5,9 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 
 import {
+  checkStoredMetadataSize,
+  copiedObjectHeaders,
+  maxMetadataBytes,
   maxUserMetadataBytes,
   requestBucketHeaders,
   requestDeleteHeaders,
@@ -138,6 +141,69 @@ describe('headers that are refused', () => {
       code: 'MetadataTooLarge',
       status: 400,
     });
+  });
+});
+
+describe('metadata and envelope together', () => {
+  const envelope = { 'x-amz-meta-s3eg': 'e'.repeat(600), 'x-amz-meta-s3eg-key': 'local:1' };
+  const envelopeBytes = 's3eg'.length + 600 + 's3eg-key'.length + 'local:1'.length;
+
+  it('have S3’s 2 KiB', () => {
+    const left = maxMetadataBytes - envelopeBytes;
+    checkStoredMetadataSize({ ...envelope, 'x-amz-meta-a': 'v'.repeat(left - 1), 'content-type': 'not counted' });
+    assert.throws(() => checkStoredMetadataSize({ ...envelope, 'x-amz-meta-a': 'v'.repeat(left) }), {
+      code: 'MetadataTooLarge',
+      details: { Size: String(left + 1), MaxSizeAllowed: String(left) },
+    });
+  });
+
+  it('leave all of it to the client where nothing is encrypted', () => {
+    const fits = { 'x-amz-meta-a': 'v'.repeat(maxMetadataBytes - 1) };
+    assert.deepEqual(requestObjectHeaders(fits, maxMetadataBytes), fits);
+    const over = { 'x-amz-meta-a': 'v'.repeat(maxMetadataBytes) };
+    assert.throws(() => requestObjectHeaders(over, maxMetadataBytes), { code: 'MetadataTooLarge' });
+  });
+});
+
+describe('copiedObjectHeaders', () => {
+  const source = {
+    'content-type': 'text/source',
+    'cache-control': 'no-store',
+    'x-amz-meta-a': 'source',
+    'x-amz-meta-s3eg': 'envelope',
+    'x-amz-storage-class': 'GLACIER',
+    'x-amz-website-redirect-location': '/source',
+    'x-amz-tagging-count': '1',
+    etag: '"e"',
+    'content-length': '5',
+  };
+  const requested = {
+    'content-type': 'text/request',
+    'x-amz-meta-b': 'request',
+    'x-amz-storage-class': 'STANDARD_IA',
+    'x-amz-object-lock-legal-hold': 'ON',
+    'x-amz-tagging': 'a=1',
+    'x-amz-copy-source': 'b/k',
+    'x-amz-metadata-directive': 'COPY',
+  };
+  const always = { 'x-amz-storage-class': 'STANDARD_IA', 'x-amz-object-lock-legal-hold': 'ON' };
+  const base = { requested, source, maxUserBytes: maxUserMetadataBytes };
+
+  it('follow the two directives', () => {
+    const described = { 'content-type': 'text/source', 'cache-control': 'no-store', 'x-amz-meta-a': 'source' };
+    assert.deepEqual(copiedObjectHeaders({ ...base, metadata: 'COPY', tags: 'COPY' }), { ...described, ...always });
+    assert.deepEqual(copiedObjectHeaders({ ...base, metadata: 'REPLACE', tags: 'REPLACE' }), {
+      'content-type': 'text/request',
+      'x-amz-meta-b': 'request',
+      ...always,
+      'x-amz-tagging': 'a=1',
+    });
+  });
+
+  it('bound the metadata of the source as that of a request', () => {
+    const long = { ...base, source: { 'x-amz-meta-a': 'v'.repeat(maxUserMetadataBytes) } };
+    assert.throws(() => copiedObjectHeaders({ ...long, metadata: 'COPY', tags: 'COPY' }), { code: 'MetadataTooLarge' });
+    copiedObjectHeaders({ ...long, metadata: 'REPLACE', tags: 'COPY' });
   });
 });
 

@@ -28,10 +28,12 @@ describe('served operations', () => {
   for (const row of servedOperations) {
     it(`finds ${row.operation}, also with all its parameters and those of presigned URLs`, () => {
       const query = exampleQuery(row.query);
-      assert.equal(match(row.method, row.level, query).operation, row.operation);
+      const headers = 'header' in row ? { [row.header]: 'v' } : {};
+      assert.equal(match(row.method, row.level, query, headers).operation, row.operation);
       const optional = Object.fromEntries(row.optionalQuery.map((name) => [name, 'v']));
       const presigned = { 'X-Amz-Signature': 's', 'X-Amz-Date': 'd', 'x-id': row.operation };
-      assert.equal(match(row.method, row.level, { ...query, ...optional, ...presigned }).operation, row.operation);
+      const full = { ...query, ...optional, ...presigned };
+      assert.equal(match(row.method, row.level, full, headers).operation, row.operation);
     });
 
     it(`does not serve ${row.operation} with a parameter that it does not know`, () => {
@@ -44,6 +46,7 @@ describe('served operations', () => {
     assert.deepEqual(servedOperations.map((row) => row.operation).toSorted(), [
       'AbortMultipartUpload',
       'CompleteMultipartUpload',
+      'CopyObject',
       'CreateBucket',
       'CreateMultipartUpload',
       'DeleteBucket',
@@ -188,7 +191,12 @@ describe('what is not served', () => {
 
   it('refuses headers that change the meaning', () => {
     const copySource = { 'x-amz-copy-source': '/b/k' };
-    assert.throws(() => match('PUT', 'object', {}, copySource), { code: 'NotImplemented' });
+    assert.equal(match('PUT', 'object', {}, copySource).operation, 'CopyObject');
+    const conditional = { ...copySource, 'x-amz-copy-source-if-match': '"e"' };
+    assert.equal(match('PUT', 'object', {}, conditional).operation, 'CopyObject');
+    assert.throws(() => match('PUT', 'object', {}, { 'x-amz-copy-source-if-match': '"e"' }), {
+      code: 'InvalidArgument',
+    });
     assert.throws(() => match('PUT', 'object', { partNumber: '1', uploadId: 'u' }, copySource), {
       details: { Operation: 'UploadPartCopy' },
     });

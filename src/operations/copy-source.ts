@@ -1,0 +1,110 @@
+import type { ByteStream } from '../base/byte-stream.ts';
+import { copySourceConditions, parseCopySource, type CopySourceRange } from '../s3/copy-source.ts';
+import { mapConditions } from '../s3/etag.ts';
+import { S3Error, s3Error } from '../s3/s3-error.ts';
+import type { ObjectHead } from '../store/object-store.ts';
+import { authorizeRead, decide } from './authorization.ts';
+import { addressOf } from './get-object.ts';
+import type { Gateway, ObjectRequest } from './gateway.ts';
+import { openObject, type OpenedObject } from './object-decryption.ts';
+import { askedRange, readDecrypted } from './object-reading.ts';
+
+/** One state of the object that is copied; what reads it holds it to its ETag. Dispose of it. */
+export interface CopySource extends Disposable {
+  /** A request to the source's own bucket and key, under its own policy. */
+  readonly request: ObjectRequest;
+  readonly head: ObjectHead;
+  /** Undefined for an object that is not encrypted. */
+  readonly opened: OpenedObject | undefined;
+  /** As clients see it. */
+  readonly sizeBytes: number;
+}
+
+/**
+ * Looks at the object that `x-amz-copy-source` names: the credential may read it, its conditions hold, its envelope is
+ * genuine.
+ * @throws S3Error; EnvelopeError; KeyError.
+ */
+export async function openCopySource(request: ObjectRequest, gateway: Gateway): Promise<CopySource> {
+  const named = sourceRequest(request, gateway);
+  const head = await headSource(named, request);
+  // The version that was looked at is the one that is copied, whatever is put over it meanwhile.
+  const version = head.headers['x-amz-version-id'] ?? 'null';
+  const source = version === 'null' ? named : { ...named, query: new Map([['versionId', version]]) };
+  const opened = await openObject(gateway, source, head);
+  return {
+    request: source,
+    head,
+    opened,
+    sizeBytes: opened?.plaintextBytes ?? head.sizeBytes,
+    [Symbol.dispose]: () => opened?.secrets.dispose(),
+  };
+}
+
+/** Whether the request copies an object onto itself. */
+export function isOntoItself(request: ObjectRequest): boolean {
+  const { bucket, key, versionId } = parseCopySource(request.headers['x-amz-copy-source'] ?? '');
+  return bucket === request.bucket && key === request.key && versionId === undefined;
+}
+
+function sourceRequest(request: ObjectRequest, gateway: Gateway): ObjectRequest {
+  const { bucket, key, versionId } = parseCopySource(request.headers['x-amz-copy-source'] ?? '');
+  authorizeRead(request, gateway, { bucket, key });
+  return {
+    ...request,
+    ...decide(request, gateway, { bucket, key }),
+    bucket,
+    key,
+    headers: {},
+    query: versionId === undefined ? new Map<string, string>() : new Map([['versionId', versionId]]),
+  };
+}
+
+async function headSource(source: ObjectRequest, { headers }: ObjectRequest): Promise<ObjectHead> {
+  const asked = copySourceConditions(headers);
+  const conditions = source.policy.encryption.mode === 'off' ? asked : mapConditions(asked);
+  try {
+    return await source.backend.store.headObject({ ...addressOf(source), conditions }, { signal: source.signal });
+  } catch (error) {
+    throw error instanceof S3Error ? await explained(error, source) : error;
+  }
+}
+
+/** A HEAD is answered without a document; and what it says of a read is not what S3 says of a copy. */
+async function explained(error: S3Error, { backend, bucket, query, signal }: ObjectRequest): Promise<unknown> {
+  if (error.code === 'NotModified' || error.code === 'PreconditionFailed') {
+    return s3Error('PreconditionFailed', undefined, { cause: error });
+  }
+  if (error.code === 'MethodNotAllowed' && query.has('versionId')) {
+    const message = 'The source of a copy request may not specifically refer to a delete marker by version id.';
+    return s3Error('InvalidRequest', message, { cause: error });
+  }
+  if (error.status !== 404) return error;
+  return backend.store.headBucket(bucket, { signal }).then(
+    () => error,
+    (bucketError: unknown) => bucketError,
+  );
+}
+
+/** The plaintext of a source or of a range of it. Consume it or end its iteration. */
+export async function readCopySource(
+  { request, head, opened }: CopySource,
+  gateway: Gateway,
+  range?: CopySourceRange,
+): Promise<ByteStream> {
+  const asked = opened === undefined ? rangeOf(range) : askedRange(request, gateway, range);
+  const stored = await request.backend.store.getObject(
+    { ...addressOf(request), conditions: { ifMatch: head.etag }, ...asked },
+    { signal: request.signal },
+  );
+  try {
+    return opened === undefined ? stored.body : await readDecrypted({ request, gateway, stored, opened, range });
+  } catch (error) {
+    await stored.discard();
+    throw error;
+  }
+}
+
+function rangeOf(range: CopySourceRange | undefined): { readonly range?: CopySourceRange } {
+  return range === undefined ? {} : { range };
+}

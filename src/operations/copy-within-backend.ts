@@ -1,0 +1,82 @@
+import { envelopeHeader } from '../envelope/envelope.ts';
+import { requestConditions } from '../s3/conditions.ts';
+import { mapConditions } from '../s3/etag.ts';
+import { copiedObjectHeaders, maxMetadataBytes, maxUserMetadataBytes } from '../s3/object-headers.ts';
+import type { CopyObjectRequest, Headers } from '../store/object-store.ts';
+import type { Copied, CopyDirectives } from './copy-object.ts';
+import type { CopySource } from './copy-source.ts';
+import { addressOf } from './get-object.ts';
+import type { Gateway, ObjectRequest } from './gateway.ts';
+import type { OpenedObject } from './object-decryption.ts';
+import { encryptedHeaders } from './object-encryption.ts';
+
+/**
+ * A copy that the backend makes: no byte of the object passes through the gateway. What is encrypted stays as it is, with
+ * its layout, suite and segment size; only its key is wrapped anew, for the destination, and its metadata sealed again.
+ */
+export async function copyWithinBackend(
+  source: CopySource,
+  request: ObjectRequest,
+  gateway: Gateway,
+  directives: CopyDirectives,
+): Promise<Copied> {
+  const { bucket, key, backend, signal } = request;
+  const form =
+    source.opened === undefined
+      ? plainForm(source, request, directives)
+      : await encryptedForm(source, source.opened, { request, gateway, directives });
+  const copied = await backend.store.copyObject(
+    {
+      bucket,
+      key,
+      source: addressOf(source.request),
+      // The envelope was made for this state of the source.
+      sourceConditions: { ifMatch: source.head.etag },
+      tags: directives.tags,
+      ...form,
+    },
+    { signal },
+  );
+  return { ...copied, checksums: source.opened?.metadata.checksums ?? [] };
+}
+
+type Form = Pick<CopyObjectRequest, 'headers' | 'metadata' | 'conditions'>;
+
+function plainForm(source: CopySource, { headers }: ObjectRequest, directives: CopyDirectives): Form {
+  const copied = copiedHeaders(source, headers, directives, maxMetadataBytes);
+  const algorithm = headers['x-amz-checksum-algorithm'];
+  return {
+    headers: { ...copied, ...(algorithm === undefined ? {} : { 'x-amz-checksum-algorithm': algorithm }) },
+    metadata: directives.metadata,
+    conditions: requestConditions(headers),
+  };
+}
+
+async function encryptedForm(
+  source: CopySource,
+  opened: OpenedObject,
+  { request, gateway, directives }: { request: ObjectRequest; gateway: Gateway; directives: CopyDirectives },
+): Promise<Form> {
+  const { secrets, metadata, plaintextBytes, envelope } = opened;
+  const { suite, segmentSizeBytes, layout, floeHeader } = envelope;
+  const headers = await encryptedHeaders(gateway, request, {
+    secrets,
+    headers: copiedHeaders(source, request.headers, directives, maxUserMetadataBytes),
+    plaintextBytes,
+    payload: { suite, segmentSizeBytes, layout, ...(floeHeader === undefined ? {} : { floeHeader }) },
+    metadata,
+  });
+  // The envelope is part of the metadata, so the backend must never take over the source's.
+  return { headers, metadata: 'REPLACE', conditions: mapConditions(requestConditions(request.headers)) };
+}
+
+/** Client headers of the copy; the source's come without its envelope. */
+function copiedHeaders(
+  { head }: CopySource,
+  requested: ObjectRequest['headers'],
+  directives: CopyDirectives,
+  maxUserBytes: number,
+): Headers {
+  const { [envelopeHeader]: _envelope, ...source } = head.headers;
+  return copiedObjectHeaders({ requested, source, ...directives, maxUserBytes });
+}
