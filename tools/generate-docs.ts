@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { renderCliReference } from './cli-reference.ts';
 import { renderConfigReference } from './config-reference.ts';
 import { renderErrorsReference } from './errors-reference.ts';
 import { renderMetricsReference } from './metrics-reference.ts';
@@ -11,6 +12,7 @@ const root = join(import.meta.dirname, '..');
 /** Every page that is made from code: text by path from the root of the repository. */
 export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
+    ['docs/cli.md', renderCliReference()],
     ['docs/configuration.md', renderConfigReference()],
     ['docs/errors.md', renderErrorsReference()],
     ['docs/metrics.md', renderMetricsReference()],

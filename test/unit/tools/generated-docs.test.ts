@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -54,6 +55,22 @@ test('every operation of the table has a row that says how it is served, or why 
       return request.startsWith(`\`${row.method} /`) && parameters && words.includes(said);
     });
     assert.ok(found, `${row.operation}: ${JSON.stringify(rows.get(row.operation))}`);
+  }
+});
+
+test('every command has a section with its options, and none is undocumented', () => {
+  const page = generatedDocs().get('docs/cli.md') ?? '';
+  for (const name of ['serve', 'check', 'inspect', 'decrypt']) {
+    const help = spawnSync(process.execPath, [join(root, 'src/cli/main.ts'), name, '--help'], { encoding: 'utf8' });
+    const options = Array.from(help.stdout.matchAll(/^ {2}(--[\w-]+)/gm), ([, option = '']) => option);
+    const [, section = ''] = page.split(`\n## \`s3eg ${name}`);
+    const rows = section.split('\n## ', 1)[0] ?? '';
+    for (const option of options)
+      if (option !== '--help') assert.ok(rows.includes(`| \`${option}`), `${name} ${option}`);
+    assert.ok(options.length > 1);
+  }
+  for (const row of page.split('\n').filter((line) => line.startsWith('| `'))) {
+    assert.notEqual(row.split(/(?<!\\)\|/)[3]?.trim(), '', row);
   }
 });
 
