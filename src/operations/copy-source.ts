@@ -70,20 +70,23 @@ async function headSource(source: ObjectRequest, { headers }: ObjectRequest): Pr
   }
 }
 
-/** A HEAD is answered without a document; and what it says of a read is not what S3 says of a copy. */
-async function explained(error: S3Error, { backend, bucket, query, signal }: ObjectRequest): Promise<unknown> {
+/** What S3 says of a copy is not what it says of a read; and a HEAD is answered without a document that says it. */
+async function explained(error: S3Error, source: ObjectRequest): Promise<unknown> {
   if (error.code === 'NotModified' || error.code === 'PreconditionFailed') {
     return s3Error('PreconditionFailed', undefined, { cause: error });
   }
-  if (error.code === 'MethodNotAllowed' && query.has('versionId')) {
+  if (error.code === 'MethodNotAllowed' && source.query.has('versionId')) {
     const message = 'The source of a copy request may not specifically refer to a delete marker by version id.';
     return s3Error('InvalidRequest', message, { cause: error });
   }
-  if (error.status !== 404) return error;
-  return backend.store.headBucket(bucket, { signal }).then(
-    () => error,
-    (bucketError: unknown) => bucketError,
-  );
+  if (error.status >= 500) return error;
+  const { backend, signal } = source;
+  try {
+    await (await backend.store.getObject({ ...addressOf(source), range: { first: 0, last: 0 } }, { signal })).discard();
+    return error;
+  } catch (said) {
+    return said instanceof S3Error && said.code !== 'InvalidRange' ? said : error;
+  }
 }
 
 /** The plaintext of a source or of a range of it. Consume it or end its iteration. */
