@@ -1,11 +1,23 @@
+import { S3Error } from '../s3/s3-error.ts';
 import type { ObjectRequest, OperationResult } from './gateway.ts';
 import { uploadAddress } from './multipart-upload.ts';
 
-/** AbortMultipartUpload: the backend's parts first, then what the ledger holds. */
+/**
+ * AbortMultipartUpload: the backend's parts first, then what the ledger holds. Where the backend knows no such upload,
+ * the ledger may still have what a gateway that died between the two steps left.
+ */
 export async function abortMultipartUpload(request: ObjectRequest): Promise<OperationResult> {
   const { backend, signal } = request;
   const address = uploadAddress(request);
-  await backend.store.abortUpload(address, { signal });
-  if (request.policy.encryption.mode === 'required') await backend.ledger.remove(address, { signal });
+  const encrypts = request.policy.encryption.mode === 'required';
+  try {
+    await backend.store.abortUpload(address, { signal });
+  } catch (error) {
+    const isUnknown = error instanceof S3Error && error.code === 'NoSuchUpload';
+    const isLeft = isUnknown && encrypts && (await backend.ledger.find(address, { signal })) !== undefined;
+    if (isLeft) await backend.ledger.remove(address, { signal });
+    throw error;
+  }
+  if (encrypts) await backend.ledger.remove(address, { signal });
   return { status: 204, headers: {} };
 }

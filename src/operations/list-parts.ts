@@ -4,7 +4,7 @@ import { renderListParts } from '../s3/response-documents.ts';
 import type { ListedPart } from '../store/object-store.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
 import { ownerOf } from './list-buckets.ts';
-import { allBackendParts, uploadAddress, uploadEnvelope } from './multipart-upload.ts';
+import { allBackendParts, minPartBytes, uploadAddress, uploadEnvelope } from './multipart-upload.ts';
 import { boundedNumber } from './query.ts';
 
 const maxPartsLimit = 1000;
@@ -42,14 +42,13 @@ async function partsOf(request: ObjectRequest, gateway: Gateway): Promise<readon
     request.backend.ledger.stagedParts(address, { signal: request.signal }),
   ]);
   const shown = [
-    ...stored.map((part) => {
+    ...stored.flatMap((part) => {
       const identity = { uploadId: address.uploadId, partNumber: part.partNumber, backendEtag: part.etag };
       const tag = gateway.partTags.find(identity);
-      return {
-        ...part,
-        etag: tag === undefined ? part.etag : partEtag(part.etag, tag),
-        sizeBytes: partPlaintextSize(part.sizeBytes, envelope.segmentSizeBytes) ?? part.sizeBytes,
-      };
+      const sizeBytes = partPlaintextSize(part.sizeBytes, envelope.segmentSizeBytes);
+      // Left by a Complete that failed: the index, alone or behind a staged part. A client's shorter parts are staged.
+      if (sizeBytes === undefined || sizeBytes < minPartBytes) return [];
+      return [{ ...part, etag: tag === undefined ? part.etag : partEtag(part.etag, tag), sizeBytes }];
     }),
     ...staged.map(({ partNumber, etag, attemptTag, plaintextBytes, lastModified }) => ({
       partNumber,

@@ -21,6 +21,14 @@ export async function uploadEnvelope(request: ObjectRequest): Promise<Envelope> 
   return decodeEnvelope(record.envelope);
 }
 
+/**
+ * Asks the backend, which alone knows whether an upload is still open.
+ * @throws S3Error NoSuchUpload
+ */
+export async function requireOpenUpload(request: ObjectRequest): Promise<void> {
+  await request.backend.store.listParts({ ...uploadAddress(request), maxParts: 1 }, { signal: request.signal });
+}
+
 /** Every part that the backend has of an upload, page after page. */
 export async function allBackendParts(request: ObjectRequest): Promise<readonly ListedPart[]> {
   const parts: ListedPart[] = [];

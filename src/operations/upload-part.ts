@@ -7,7 +7,7 @@ import { parsePartNumber } from '../s3/request-documents.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import { checksumHeaders } from './checksums.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
-import { minPartBytes, tagHex, uploadAddress, uploadEnvelope } from './multipart-upload.ts';
+import { minPartBytes, requireOpenUpload, tagHex, uploadAddress, uploadEnvelope } from './multipart-upload.ts';
 import { unwrapSecrets } from './object-decryption.ts';
 import { checkSize, maxPutBytes } from './put-object.ts';
 
@@ -58,6 +58,8 @@ async function encryptAndForward(
   const isStaged = plaintextBytes < minPartBytes;
   if (partNumber === maxPartNumber && !isStaged) throw noRoomForIndex();
   const envelope = await uploadEnvelope(request);
+  // The ledger takes a part whether the upload is open or not, and its record may be one that was cached.
+  if (isStaged) await requireOpenUpload(request);
   using secrets = await unwrapSecrets(gateway, request, envelope);
   const part = encryptPart({
     secrets,
