@@ -63,7 +63,7 @@ export class RawConnection implements Disposable {
     if (method === 'HEAD' || status < 200 || status === 204 || status === 304) {
       return new S3Response(status, headers, Buffer.alloc(0));
     }
-    if (headers['transfer-encoding'] === 'chunked') throw new Error('no answer of the gateway is chunked');
+    if (headers['transfer-encoding'] === 'chunked') return new S3Response(status, headers, await this.#chunked());
     const length = headers['content-length'];
     if (length === undefined) throw new Error('an answer without a length');
     await this.#until(() => this.#receivedBytes >= Number(length), `${length} bytes of a body`);
@@ -81,17 +81,7 @@ export class RawConnection implements Disposable {
   }
 
   async #head(): Promise<{ readonly status: number; readonly headers: Record<string, string> }> {
-    let end = -1;
-    const found = (): boolean => {
-      if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
-      end = this.#chunks[0]?.indexOf('\r\n\r\n') ?? -1;
-      return end >= 0;
-    };
-    await this.#until(found, 'the head of an answer');
-    const [statusLine = '', ...lines] = this.#take(end + 4)
-      .toString('utf8')
-      .trimEnd()
-      .split('\r\n');
+    const [statusLine = '', ...lines] = (await this.#upTo('\r\n\r\n')).toString('utf8').trimEnd().split('\r\n');
     const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(statusLine) ?? [];
     if (status === undefined) throw new Error(`not a status line: ${statusLine}`);
     const headers: Record<string, string> = {};
@@ -101,6 +91,32 @@ export class RawConnection implements Disposable {
       headers[name.toLowerCase()] = before === undefined ? value : `${before}, ${value}`;
     }
     return { status: Number(status), headers };
+  }
+
+  /** A body in chunks (RFC 9112 section 7.1), without extensions and trailers. */
+  async #chunked(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const [, size] = /^([0-9a-f]+)\r\n$/i.exec((await this.#upTo('\r\n')).toString()) ?? [];
+      if (size === undefined) throw new Error('not the size of a chunk');
+      const length = Number.parseInt(size, 16);
+      await this.#until(() => this.#receivedBytes >= length + 2, `${length} bytes of a chunk`);
+      chunks.push(this.#take(length));
+      if (this.#take(2).toString() !== '\r\n') throw new Error('not the end of a chunk');
+      if (length === 0) return Buffer.concat(chunks);
+    }
+  }
+
+  /** Takes everything up to and with a text. */
+  async #upTo(text: string): Promise<Buffer> {
+    let at = -1;
+    const found = (): boolean => {
+      if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+      at = this.#chunks[0]?.indexOf(text) ?? -1;
+      return at >= 0;
+    };
+    await this.#until(found, JSON.stringify(text));
+    return this.#take(at + text.length);
   }
 
   #take(length: number): Buffer {
