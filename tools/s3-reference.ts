@@ -51,7 +51,8 @@ export function renderS3Reference(): string {
 
 Path style and virtual-hosted style (\`listen.publicHosts\`). Signature version 4 in the header, in the query (presigned URLs), and
 over streamed bodies (\`STREAMING-AWS4-HMAC-SHA256-PAYLOAD\`, with and without trailer, \`STREAMING-UNSIGNED-PAYLOAD-TRAILER\`,
-\`UNSIGNED-PAYLOAD\`). Anonymous requests, signature version 2 and 4A, session tokens of clients and form uploads are refused.
+\`UNSIGNED-PAYLOAD\`), and in the policy of a form upload. Anonymous requests, signature version 2 and 4A, and session tokens of
+clients are refused.
 
 ## Served
 
