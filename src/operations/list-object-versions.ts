@@ -4,7 +4,7 @@ import type { ListedVersion, ListVersionsRequest, ListVersionsResult } from '../
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 import { listedSizes } from './listed-sizes.ts';
 import { boundedNumber, encodingType, maxKeysLimit, optionalText } from './query.ts';
-import { visiblePrefixes } from './visible-prefixes.ts';
+import { entriesToAdd, visiblePrefixes } from './visible-prefixes.ts';
 
 /** ListObjectVersions: every version and delete marker, with plaintext sizes and the clients' ETags. */
 export async function listObjectVersions(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
@@ -27,28 +27,35 @@ export async function listObjectVersions(request: BucketRequest, gateway: Gatewa
   );
 }
 
-/** A page without the gateway's own keys; an empty one that is not the last would stop some clients. */
+/** A page without the gateway's own keys. */
 async function visiblePage(
   request: BucketRequest,
   gateway: Gateway,
-  asked: ListVersionsRequest,
+  asked: ListVersionsRequest & { readonly maxKeys: number },
 ): Promise<ListVersionsResult> {
-  let listing = asked;
+  const versions: ListedVersion[] = [];
+  const commonPrefixes: string[] = [];
+  let listing: ListVersionsRequest = asked;
   for (;;) {
     const page = await request.backend.store.listVersions(listing, { signal: request.signal });
-    const versions = page.versions.filter(({ key }) => !key.startsWith(gateway.reservedPrefix));
-    const commonPrefixes = await visiblePrefixes(request, gateway, page.commonPrefixes, firstVersion);
-    if (versions.length > 0 || commonPrefixes.length > 0 || !page.isTruncated) {
+    versions.push(...page.versions.filter(({ key }) => !key.startsWith(gateway.reservedPrefix)));
+    commonPrefixes.push(...(await visiblePrefixes(request, gateway, page.commonPrefixes, firstVersion)));
+    const maxKeys = entriesToAdd(asked.maxKeys, versions.length + commonPrefixes.length);
+    if (!page.isTruncated || maxKeys === 0) {
       return { ...page, versions: await translated(request, versions), commonPrefixes };
     }
-    const { nextKeyMarker: keyMarker, nextVersionIdMarker: versionIdMarker } = page;
-    const { keyMarker: _key, versionIdMarker: _version, ...rest } = asked;
-    listing = {
-      ...rest,
-      ...(keyMarker === undefined ? {} : { keyMarker }),
-      ...(versionIdMarker === undefined ? {} : { versionIdMarker }),
-    };
+    listing = { ...nextPage(asked, page), maxKeys };
   }
+}
+
+function nextPage(asked: ListVersionsRequest, page: ListVersionsResult): ListVersionsRequest {
+  const { nextKeyMarker: keyMarker, nextVersionIdMarker: versionIdMarker } = page;
+  const { keyMarker: _key, versionIdMarker: _version, ...rest } = asked;
+  return {
+    ...rest,
+    ...(keyMarker === undefined ? {} : { keyMarker }),
+    ...(versionIdMarker === undefined ? {} : { versionIdMarker }),
+  };
 }
 
 async function firstVersion(request: BucketRequest, prefix: string, after?: string): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import type { ListedObject, ListObjectsRequest, ListObjectsResult } from '../sto
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 import { listedSizes } from './listed-sizes.ts';
 import { boundedNumber, encodingType, maxKeysLimit, textParameter } from './query.ts';
-import { visiblePrefixes } from './visible-prefixes.ts';
+import { entriesToAdd, visiblePrefixes } from './visible-prefixes.ts';
 
 /** ListObjects, version 1. */
 export async function listObjects(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
@@ -70,24 +70,24 @@ function listingOf({ bucket, query }: BucketRequest): Listing {
   };
 }
 
-/**
- * A page without the gateway's own keys, with plaintext sizes and the clients' ETags. A page of which nothing is left
- * though there is more would stop some clients, so the next one is read.
- */
+/** A page without the gateway's own keys, with plaintext sizes and the clients' ETags. */
 async function visiblePage(
   request: BucketRequest,
   gateway: Gateway,
-  asked: ListObjectsRequest,
+  asked: ListObjectsRequest & { readonly maxKeys: number },
 ): Promise<ListObjectsResult> {
-  let listing = asked;
+  const objects: ListedObject[] = [];
+  const commonPrefixes: string[] = [];
+  let listing: ListObjectsRequest = asked;
   for (;;) {
     const page = await request.backend.store.listObjects(listing, { signal: request.signal });
-    const objects = page.objects.filter(({ key }) => !key.startsWith(gateway.reservedPrefix));
-    const commonPrefixes = await visiblePrefixes(request, gateway, page.commonPrefixes, firstKey);
-    if (objects.length > 0 || commonPrefixes.length > 0 || !page.isTruncated) {
+    objects.push(...page.objects.filter(({ key }) => !key.startsWith(gateway.reservedPrefix)));
+    commonPrefixes.push(...(await visiblePrefixes(request, gateway, page.commonPrefixes, firstKey)));
+    const maxKeys = entriesToAdd(asked.maxKeys, objects.length + commonPrefixes.length);
+    if (!page.isTruncated || maxKeys === 0) {
       return { ...page, objects: await translated(request, objects), commonPrefixes };
     }
-    listing = nextPage(asked, page);
+    listing = { ...nextPage(asked, page), maxKeys };
   }
 }
 

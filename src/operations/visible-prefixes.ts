@@ -1,10 +1,20 @@
 import type { BucketRequest, Gateway } from './gateway.ts';
+import { maxKeysLimit } from './query.ts';
 
 /** Sorts after every key under a prefix. */
 const lastCharacter = '\u{10ffff}';
 
 /** The first key of a bucket under `prefix` that comes after `after`, as the listing at hand sees it. */
 type FirstKey = (request: BucketRequest, prefix: string, after?: string) => Promise<string | undefined>;
+
+/**
+ * How many entries a page still wants when `visible` are left of it without the gateway's own. A page of the full size
+ * stays shorter, as S3 allows, rather than cost a second request; but an empty one that is not the last would stop some
+ * clients, and a small page is asked for by clients that count on its size.
+ */
+export function entriesToAdd(maxKeys: number, visible: number): number {
+  return maxKeys < maxKeysLimit || visible === 0 ? Math.max(0, maxKeys - visible) : 0;
+}
 
 /** Common prefixes of a listing behind which a client finds a key of its own. */
 export async function visiblePrefixes(

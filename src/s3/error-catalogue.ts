@@ -8,15 +8,19 @@ export const errorCatalogue = {
     message: 'The Content-MD5 or checksum value that you specified did not match what the server received.',
   },
   BadRequest: { status: 400, message: 'Bad Request' },
-  BucketAlreadyExists: { status: 409, message: 'The requested bucket name is not available.' },
+  BucketAlreadyExists: {
+    status: 409,
+    message:
+      'The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.',
+  },
   BucketAlreadyOwnedByYou: {
     status: 409,
     message: 'Your previous request to create the named bucket succeeded and you already own it.',
   },
-  BucketNotEmpty: { status: 409, message: 'The bucket that you tried to delete is not empty.' },
+  BucketNotEmpty: { status: 409, message: 'The bucket you tried to delete is not empty' },
   ConditionalRequestConflict: { status: 409, message: 'A conflicting operation is in progress; try again.' },
-  EntityTooLarge: { status: 400, message: 'Your proposed upload exceeds the maximum allowed object size.' },
-  EntityTooSmall: { status: 400, message: 'Your proposed upload is smaller than the minimum allowed object size.' },
+  EntityTooLarge: { status: 400, message: 'Your proposed upload exceeds the maximum allowed size' },
+  EntityTooSmall: { status: 400, message: 'Your proposed upload is smaller than the minimum allowed size' },
   ExpiredToken: { status: 400, message: 'The provided token has expired.' },
   IllegalLocationConstraintException: {
     status: 400,
@@ -24,10 +28,10 @@ export const errorCatalogue = {
   },
   IncompleteBody: {
     status: 400,
-    message: 'You did not provide the number of bytes specified by the Content-Length HTTP header.',
+    message: 'You did not provide the number of bytes specified by the Content-Length HTTP header',
   },
   InternalError: { status: 500, message: 'We encountered an internal error. Please try again.' },
-  InvalidAccessKeyId: { status: 403, message: 'The access key ID that you provided does not exist in our records.' },
+  InvalidAccessKeyId: { status: 403, message: 'The AWS Access Key Id you provided does not exist in our records.' },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
   InvalidBucketName: { status: 400, message: 'The specified bucket is not valid.' },
   InvalidChunkSizeError: { status: 400, message: 'The framing or the size of a chunk of the body is not valid.' },
@@ -35,7 +39,7 @@ export const errorCatalogue = {
   InvalidPart: {
     status: 400,
     message:
-      "One or more of the specified parts could not be found. The part might not have been uploaded, or the specified entity tag might not have matched the part's entity tag.",
+      "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
   },
   InvalidPartNumber: { status: 416, message: 'The requested partnumber is not satisfiable.' },
   InvalidPartOrder: {
@@ -46,14 +50,14 @@ export const errorCatalogue = {
     status: 400,
     message: 'The content of the form does not meet the conditions specified in the policy document.',
   },
-  InvalidRange: { status: 416, message: 'The requested range is not satisfiable.' },
+  InvalidRange: { status: 416, message: 'The requested range is not satisfiable' },
   InvalidRequest: { status: 400, message: 'Invalid Request' },
   InvalidSecurity: { status: 403, message: 'The provided security credentials are not valid.' },
   InvalidStorageClass: { status: 400, message: 'The storage class you specified is not valid.' },
   InvalidTag: { status: 400, message: 'The tag provided was not a valid tag.' },
   InvalidToken: { status: 400, message: 'The provided token is malformed or otherwise not valid.' },
   InvalidURI: { status: 400, message: 'Could not parse the specified URI.' },
-  KeyTooLongError: { status: 400, message: 'Your key is too long.' },
+  KeyTooLongError: { status: 400, message: 'Your key is too long' },
   KeyUnavailable: { status: 503, message: 'The key service cannot be reached. Please try again later.' },
   KeyVersionNotReadable: {
     status: 403,
@@ -69,28 +73,28 @@ export const errorCatalogue = {
   },
   MalformedXML: {
     status: 400,
-    message: 'The XML you provided was not well-formed or did not validate against our published schema.',
+    message: 'The XML you provided was not well-formed or did not validate against our published schema',
   },
   MaxPostPreDataLengthExceededError: {
     status: 400,
     message: 'Your POST request fields preceding the upload file were too large.',
   },
   MaxMessageLengthExceeded: { status: 400, message: 'Your request was too big.' },
-  MetadataTooLarge: { status: 400, message: 'Your metadata headers exceed the maximum allowed metadata size.' },
+  MetadataTooLarge: { status: 400, message: 'Your metadata headers exceed the maximum allowed metadata size' },
   MethodNotAllowed: { status: 405, message: 'The specified method is not allowed against this resource.' },
   MissingContentLength: { status: 411, message: 'You must provide the Content-Length HTTP header.' },
   MissingRequestBodyError: { status: 400, message: 'Request body is empty.' },
-  NoSuchBucket: { status: 404, message: 'The specified bucket does not exist.' },
+  NoSuchBucket: { status: 404, message: 'The specified bucket does not exist' },
   NoSuchKey: { status: 404, message: 'The specified key does not exist.' },
   NoSuchUpload: {
     status: 404,
     message:
-      'The specified multipart upload does not exist. The upload ID might be invalid, or the multipart upload might have been aborted or completed.',
+      'The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
   },
   NoSuchVersion: { status: 404, message: 'The specified version does not exist.' },
   NotImplemented: {
     status: 501,
-    message: 'A header or query you provided implies functionality that is not implemented.',
+    message: 'A header you provided implies functionality that is not implemented',
   },
   NotModified: { status: 304, message: 'Not Modified' },
   ObjectCorrupted: { status: 500, message: 'The stored object failed authentication; no data was returned.' },
@@ -99,10 +103,10 @@ export const errorCatalogue = {
     status: 409,
     message: 'A conflicting conditional operation is currently in progress against this resource. Try again.',
   },
-  PreconditionFailed: { status: 412, message: 'At least one of the preconditions that you specified did not hold.' },
+  PreconditionFailed: { status: 412, message: 'At least one of the pre-conditions you specified did not hold' },
   RequestTimeTooSkewed: {
     status: 403,
-    message: "The difference between the request time and the server's time is too large.",
+    message: 'The difference between the request time and the current time is too large.',
   },
   RequestTimeout: {
     status: 400,
@@ -112,7 +116,7 @@ export const errorCatalogue = {
   SignatureDoesNotMatch: {
     status: 403,
     message:
-      'The request signature that we calculated does not match the signature that you provided. Check your secret access key and signing method.',
+      'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
   },
   SlowDown: { status: 503, message: 'Please reduce your request rate.' },
   TooManyBuckets: { status: 400, message: 'You have attempted to create more buckets than allowed.' },

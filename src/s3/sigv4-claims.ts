@@ -174,7 +174,9 @@ function parseExpires(text: string): number {
   const seconds = Number(text);
   if (seconds < 1) throw malformedQuery('X-Amz-Expires must be non-negative');
   if (seconds > maxExpiresSeconds) {
-    throw malformedQuery(`X-Amz-Expires must be less than a week (in seconds) that is ${maxExpiresSeconds}`);
+    throw malformedQuery(
+      `X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than ${maxExpiresSeconds} seconds`,
+    );
   }
   return seconds;
 }
