@@ -1,9 +1,9 @@
 /** The stores that the gateway stands in front of: its own, and real S3 servers. */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-import { Daemon } from './processes.ts';
+import { Daemon, runOk } from './processes.ts';
 import { tools } from './tools.ts';
 import { freePort, type Workspace } from './workspace.ts';
 
@@ -47,9 +47,22 @@ export async function startBackend(name: BackendName, workspace: Workspace): Pro
 
 /** Starts a fresh, empty S3 server. */
 export async function startServer(name: ServerName, workspace: Workspace): Promise<Server> {
-  const folder = await workspace.folder(name);
-  const root = join(folder, 'stored');
+  const root = join(await workspace.folder(name), 'stored');
   await mkdir(root);
+  return await serve(name, root, workspace);
+}
+
+/** A backend of the same kind over a copy of all files of another one, made by `cp -a`. */
+export async function startCopy({ name, root }: Backend, workspace: Workspace): Promise<Backend> {
+  const folder = await workspace.folder(`${name}-copy`);
+  const copied = join(folder, 'objects');
+  const env = { PATH: '/usr/bin:/bin' };
+  await runOk({ program: '/bin/cp', args: ['-a', root, copied], cwd: folder, env });
+  return name === 'embedded' ? { name, root: copied } : await serve(name, copied, workspace);
+}
+
+async function serve(name: ServerName, root: string, workspace: Workspace): Promise<Server> {
+  const cwd = dirname(root);
   const port = await freePort();
   const access: S3Access = {
     endpoint: `http://127.0.0.1:${port}`,
@@ -57,9 +70,9 @@ export async function startServer(name: ServerName, workspace: Workspace): Promi
     secretAccessKey: randomBytes(20).toString('hex'),
   };
   const command = name === 'minio' ? minio(root, port, access) : versitygw(root, port, access);
-  const env = { HOME: folder, PATH: '/usr/bin:/bin', ...command.env };
+  const env = { HOME: cwd, PATH: '/usr/bin:/bin', ...command.env };
   workspace.use(
-    await Daemon.start({ program: tools[name], args: command.args, cwd: folder, env }, async () => {
+    await Daemon.start({ program: tools[name], args: command.args, cwd, env }, async () => {
       return await answers(`${access.endpoint}/${name === 'minio' ? 'minio/health/ready' : ''}`);
     }),
   );

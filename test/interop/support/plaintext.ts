@@ -22,9 +22,14 @@ class SeededBytes {
   }
 }
 
+/** Random bytes that follow from the seed and a name. */
+export function randomBytesOf(name: string, lengthBytes: number): Buffer {
+  return new SeededBytes(name).next(lengthBytes);
+}
+
 /** Random bytes with a line of text at each 4 KiB: what an eye would look for in a backend's files. */
 export function plaintext(name: string, lengthBytes: number): Buffer {
-  const bytes = new SeededBytes(name).next(lengthBytes);
+  const bytes = randomBytesOf(name, lengthBytes);
   const line = Buffer.from(`\nthis line of ${name} must never be seen by a provider\n`);
   for (let offset = 0; offset + line.length <= bytes.length; offset += 4096) line.copy(bytes, offset);
   return bytes;

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Fresh folders, and the things to release; the last one goes first. */
 export class Workspace implements AsyncDisposable {
@@ -100,4 +101,13 @@ export async function slice(path: string, first: number, last: number): Promise<
 /** The whole text of a file. */
 export async function text(path: string): Promise<string> {
   return await readFile(path, 'utf8');
+}
+
+/** Asks again and again; fails after half a minute. */
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await sleep(30);
+  }
 }
