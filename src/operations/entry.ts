@@ -128,7 +128,7 @@ async function runSigned(request: PipelineRequest, gateway: Gateway, progress: P
     query: queryMap(query),
     origin: originOf(request, gateway, authenticated.host),
     signal: request.signal,
-    payload: () => openPayload(request, authenticated, progress),
+    payload: () => openPayload(request, authenticated, progress, announcedLength(request)),
     document: (maxBytes) => readDocument(request, authenticated, progress, maxBytes),
   };
   const found = operationOf(row);
@@ -165,13 +165,14 @@ function openPayload(
   request: PipelineRequest,
   authenticated: AuthenticatedRequest,
   progress: Progress,
+  contentLength: number | undefined,
 ): DecodedPayload {
   const payload = decodePayload({
     declaration: authenticated.payload,
     headers: request.headers,
     body: request.body,
     signing: authenticated.signing,
-    contentLength: contentLength(request),
+    contentLength,
     // There they describe the object, not the document.
     verifyChecksumHeaders: progress.operation !== 'CompleteMultipartUpload',
   });
@@ -179,11 +180,16 @@ function openPayload(
   return payload;
 }
 
-/** Undefined where the length is not announced; a request without a body at all has none to announce. */
-function contentLength({ headers }: PipelineRequest): number | undefined {
+/** Undefined where the length is not announced: S3 takes no object then, not even for an empty one. */
+function announcedLength({ headers }: PipelineRequest): number | undefined {
   const text = headers['content-length'];
-  if (text !== undefined) return Number(text);
-  return headers['transfer-encoding'] === undefined ? 0 : undefined;
+  return text === undefined ? undefined : Number(text);
+}
+
+/** The same for a document or a form, which a request without any body leaves out. */
+function contentLength(request: PipelineRequest): number | undefined {
+  const isLeftOut = request.headers['transfer-encoding'] === undefined;
+  return announcedLength(request) ?? (isLeftOut ? 0 : undefined);
 }
 
 function tooLong(): Error {
@@ -196,7 +202,7 @@ async function readDocument(
   progress: Progress,
   maxBytes: number,
 ): Promise<Uint8Array> {
-  const payload = openPayload(request, authenticated, progress);
+  const payload = openPayload(request, authenticated, progress, contentLength(request));
   if (payload.plaintextBytes > maxBytes) throw tooLong();
   return readAll(payload.plaintext, maxBytes, tooLong);
 }
