@@ -94,6 +94,11 @@ describe('credentials', () => {
     return client;
   };
 
+  const bucketsOf = async (name: string): Promise<readonly (string | undefined)[]> => {
+    const { xml } = await clientOf(name).send({ method: 'GET' });
+    return all(all(xml, 'Buckets')[0] ?? xml, 'Bucket').map((bucket) => textOf(bucket, 'Name'));
+  };
+
   it('may do what they were given, and nothing else', async () => {
     const { uploadId } = await createUpload(root, 'data', 'tenant/k');
     for (const [action, list] of Object.entries(requests(uploadId))) {
@@ -197,10 +202,6 @@ describe('credentials', () => {
   });
 
   it('see the buckets that their grants are about', async () => {
-    const bucketsOf = async (name: string): Promise<readonly (string | undefined)[]> => {
-      const { xml } = await clientOf(name).send({ method: 'GET' });
-      return all(all(xml, 'Buckets')[0] ?? xml, 'Bucket').map((bucket) => textOf(bucket, 'Name'));
-    };
     assert.deepEqual(await bucketsOf('nothing'), []);
     assert.deepEqual(await bucketsOf('reader'), ['data']);
     assert.deepEqual(await bucketsOf('tenant'), ['data']);

@@ -4,7 +4,15 @@ import { sha256Hex } from './checksums.ts';
 import { type Credentials, type Gateway, type Listener, rootCredentials } from './gateway.ts';
 import { RawConnection, requestHead } from './raw-connection.ts';
 import type { S3Response } from './response.ts';
-import { encodePath, presign, queryText, signHeaders, type SigningOptions, type ToSign } from './signing.ts';
+import {
+  encodePath,
+  presign,
+  type Query,
+  queryText,
+  signHeaders,
+  type SigningOptions,
+  type ToSign,
+} from './signing.ts';
 
 /** A request to S3; text in headers is sent as UTF-8. */
 export interface S3Request {
@@ -13,7 +21,7 @@ export interface S3Request {
   readonly key?: string;
   /** Percent-encoded path as it is sent, instead of that of bucket and key. */
   readonly rawPath?: string;
-  readonly query?: Readonly<Record<string, string>>;
+  readonly query?: Query;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
   /** `x-amz-content-sha256`; default: the hash of the body. */

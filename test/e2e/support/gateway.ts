@@ -5,14 +5,16 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 
 import { knownSecrets } from './secrets.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 /** A busy machine may take long to start a process; a gateway that hangs must not hang the tests. */
-const startTimeoutMs = 60_000;
+const patienceMs = 60_000;
 
 /** Where a listener is. */
 export interface Listener {
@@ -93,7 +95,7 @@ export class GatewayProcess {
 
   /** Waits until `find` sees in the output what it looks for. */
   async until<Found>(find: (output: GatewayProcess) => Found | undefined): Promise<Found> {
-    const deadline = Date.now() + startTimeoutMs;
+    const deadline = Date.now() + patienceMs;
     for (;;) {
       const found = find(this);
       if (found !== undefined) return found;
@@ -181,6 +183,17 @@ export class Gateway implements AsyncDisposable {
       .filter((entry) => entry.isFile())
       .map((entry) => entry.name)
       .toSorted();
+  }
+
+  /** Waits until just these files have content: what a client left behind is cleared away soon, but not at once. */
+  async untilStored(expected: readonly string[], message = 'files'): Promise<void> {
+    const deadline = Date.now() + patienceMs;
+    let stored = await this.storedFiles();
+    while (!isDeepStrictEqual(stored, expected) && Date.now() < deadline) {
+      await sleep(20);
+      stored = await this.storedFiles();
+    }
+    assert.deepEqual(stored, expected, message);
   }
 
   /** Keys of a bucket in the embedded store, the gateway's own among them, read as any SQLite tool would. */

@@ -34,11 +34,14 @@ function bytesOf(input: HashInput): Uint8Array {
   return Buffer.from(input);
 }
 
+/** Parameters of a query; a list is a parameter that is given several times. */
+export type Query = Readonly<Record<string, string | readonly string[]>>;
+
 /** What is signed. Names of headers in lower case, `host` among them; the path percent-encoded. */
 export interface ToSign {
   readonly method: string;
   readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
+  readonly query: Query;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -64,7 +67,13 @@ function signerOf({ credentials, region = 'us-east-1' }: SigningOptions): Signat
 /** Signs in the Authorization header, with the signer of the AWS SDK; `x-amz-content-sha256` is the caller's. */
 export async function signHeaders(request: ToSign, options: SigningOptions): Promise<Record<string, string>> {
   const signed = await signerOf(options).sign(
-    { ...request, protocol: 'http:', hostname: 'unused', query: { ...request.query }, headers: { ...request.headers } },
+    {
+      ...request,
+      protocol: 'http:',
+      hostname: 'unused',
+      query: smithyQuery(request.query),
+      headers: { ...request.headers },
+    },
     { signingDate: options.at ?? new Date() },
   );
   rememberSecret(signatureIn(signed.headers['authorization'] ?? ''));
@@ -86,7 +95,7 @@ export async function presign(
   // The presigner of the AWS SDK says it in the same way; this one header moves to the query.
   const headers = { ...request.headers, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
   const { query } = await signerOf(options).presign(
-    { ...request, protocol: 'http:', hostname: 'unused', query: { ...request.query }, headers },
+    { ...request, protocol: 'http:', hostname: 'unused', query: smithyQuery(request.query), headers },
     {
       signingDate: options.at ?? new Date(),
       expiresIn: options.expiresSeconds,
@@ -94,7 +103,11 @@ export async function presign(
     },
   );
   rememberSecret(String(query?.['X-Amz-Signature']));
-  return `${request.path}?${queryText(query ?? {})}`;
+  return `${request.path}?${queryText(givenQuery(query ?? {}))}`;
+}
+
+function givenQuery(query: Readonly<Record<string, string | readonly string[] | null>>): Query {
+  return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, value ?? '']));
 }
 
 /** `YYYYMMDDTHHMMSSZ` */
@@ -127,8 +140,15 @@ export function encodePath(path: string): string {
 }
 
 /** A query string; parameters without a value get an empty one. */
-export function queryText(query: Readonly<Record<string, unknown>>): string {
+export function queryText(query: Query): string {
   return Object.entries(query)
-    .map(([name, value]) => `${uriEncode(name)}=${uriEncode(String(value))}`)
+    .flatMap(([name, value]) => (typeof value === 'string' ? [value] : value).map((one) => [name, one] as const))
+    .map(([name, value]) => `${uriEncode(name)}=${uriEncode(value)}`)
     .join('&');
+}
+
+function smithyQuery(query: Query): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(query).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
+  );
 }
