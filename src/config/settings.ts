@@ -1,7 +1,7 @@
-import type { Action, Grant } from '../policy/grants.ts';
+import type { Grant } from '../policy/grants.ts';
 import type { Policy } from '../policy/policy.ts';
 
-export type { Action, Grant };
+export type { Grant };
 
 export interface Credential {
   readonly accessKeyId: string;

@@ -11,7 +11,7 @@ import type { ObjectSecrets } from './object-secrets.ts';
 import { ownedStream } from '../base/owned-stream.ts';
 import { maxPartNumber, partStoredSize, storedSize } from './sizes.ts';
 
-export { partPlaintextSize, partStoredSize } from './sizes.ts';
+export { partPlaintextSize } from './sizes.ts';
 
 /** A last segment and an index region up to this length go out as one chunk: copying them is cheaper than a write. */
 const joinBelowBytes = 65_536;

@@ -6,7 +6,7 @@ import type { SealedChecksum } from '../envelope/envelope.ts';
 import { createChecksum, parseChecksumAlgorithm, type Checksum } from '../s3/checksum.ts';
 
 /** Bytes that are authentic but are not those of the checksum that the client gave with them. */
-export class ChecksumMismatchError extends CodedError<'checksum_mismatch'> {}
+class ChecksumMismatchError extends CodedError<'checksum_mismatch'> {}
 
 /**
  * The same stream; where it ends, every checksum of the whole object is compared. A composite checksum is over checksums

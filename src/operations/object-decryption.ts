@@ -59,7 +59,7 @@ export async function openObject(
 }
 
 /** Whether the request's policy lets objects be read that this gateway did not encrypt. */
-export function mayReadUnencrypted({ policy }: ObjectRequest): boolean {
+function mayReadUnencrypted({ policy }: ObjectRequest): boolean {
   return policy.encryption.mode === 'off' || policy.encryption.unencryptedReads === 'allow';
 }
 

@@ -7,7 +7,7 @@ export interface RequestAddress {
 }
 
 /** Longest key: bytes of UTF-8. */
-export const maxKeyBytes = 1024;
+const maxKeyBytes = 1024;
 
 /**
  * Reads the address of a request from its path as it came (`/bucket/key`, query apart, nothing normalised) and its Host

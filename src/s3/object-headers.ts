@@ -54,7 +54,7 @@ const descriptiveHeaders =
   /^(?:cache-control|content-disposition|content-encoding|content-language|content-type|expires)$/;
 
 /** What describes an object's content: system headers and user metadata, which a copy takes over or replaces. */
-export function descriptionOf(headers: HeaderRecord): Record<string, string> {
+function descriptionOf(headers: HeaderRecord): Record<string, string> {
   return pick(headers, (name) => descriptiveHeaders.test(name) || isUserMetadata(name));
 }
 
@@ -158,7 +158,7 @@ function contentEncoding(header: string | undefined): string | undefined {
 }
 
 /** @throws S3Error MetadataTooLarge. */
-export function checkUserMetadataSize(headers: HeaderRecord, maxBytes: number): void {
+function checkUserMetadataSize(headers: HeaderRecord, maxBytes: number): void {
   refuseMetadataOver(maxBytes, metadataBytes(headers, isUserMetadata));
 }
 

@@ -12,7 +12,7 @@ import { objectTests } from './object-store/objects.ts';
 import { subResourceTests, versionTests } from './object-store/sub-resources.ts';
 import { uploadListingTests } from './object-store/upload-listing.ts';
 
-export { uniqueBucketName, type StoreUnderTest } from './object-store/harness.ts';
+export type { StoreUnderTest } from './object-store/harness.ts';
 
 const groups: Readonly<Record<string, readonly ContractTest[]>> = {
   buckets: bucketTests,

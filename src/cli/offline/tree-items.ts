@@ -8,7 +8,7 @@ import { readSmallFile } from './small-file.ts';
 import { isPlainPath, sidecarSuffix, type TreeFile } from './tree.ts';
 
 /** Why a file of a tree, or an entry of a manifest, cannot be decrypted. */
-export class TreeError extends CodedError<'no_metadata' | 'no_file' | 'not_regular' | 'bad_path'> {}
+class TreeError extends CodedError<'no_metadata' | 'no_file' | 'not_regular' | 'bad_path'> {}
 
 /** What is to be done about one file of a tree, or about one entry of its manifest. */
 export type TreeItem =

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 
 /** Seed of this run: `S3EG_TEST_SEED`, or a new one; printed, so that a failure can be repeated. */
-export const seed = process.env['S3EG_TEST_SEED'] ?? String(randomInt(2 ** 32));
+const seed = process.env['S3EG_TEST_SEED'] ?? String(randomInt(2 ** 32));
 console.error(`S3EG_TEST_SEED=${seed}`);
 
 /** An endless stream of bytes that follows from the seed and a name. */

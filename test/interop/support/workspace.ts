@@ -1,7 +1,7 @@
 /** A directory of one test file, and what it started: all gone afterwards. */
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,11 +96,6 @@ export async function slice(path: string, first: number, last: number): Promise<
   } finally {
     await handle.close();
   }
-}
-
-/** The whole text of a file. */
-export async function text(path: string): Promise<string> {
-  return await readFile(path, 'utf8');
 }
 
 /** Asks again and again; fails after half a minute. */

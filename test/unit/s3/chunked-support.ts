@@ -3,8 +3,8 @@ import type { ByteStream } from '../../../src/base/byte-stream.ts';
 import type { ChunkSigning } from '../../../src/s3/aws-chunked.ts';
 import { exampleCredentials } from './sigv4-support.ts';
 
-export const exampleScope = '20130524/us-east-1/s3/aws4_request';
-export const exampleTimestamp = '20130524T000000Z';
+const exampleScope = '20130524/us-east-1/s3/aws4_request';
+const exampleTimestamp = '20130524T000000Z';
 
 function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');

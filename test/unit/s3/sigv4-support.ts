@@ -20,7 +20,7 @@ export const emptyHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49599
 type HashInput = string | ArrayBuffer | ArrayBufferView;
 
 /** SHA-256 in the form that @smithy/signature-v4 takes. */
-export class Sha256 {
+class Sha256 {
   readonly #hash: Hash | Hmac;
 
   constructor(secret?: HashInput) {
