@@ -4,7 +4,7 @@ import type { KeyErrorCode } from './key-provider.ts';
 export type KeyOutcome = 'ok' | KeyErrorCode | 'aborted' | 'error';
 
 /** Which of the two caches: of bucket keys to wrap under, or of bucket keys that were unwrapped to read. */
-export type KeyCacheKind = 'wrap' | 'unwrap';
+type KeyCacheKind = 'wrap' | 'unwrap';
 
 /**
  * What the key layer tells of itself, for metrics. `keyName` is always a name from the configuration, so it has few values.

@@ -195,8 +195,10 @@ export class LocalKeyring implements KeyProvider {
 
   #unknownVersion(version: string): KeyError {
     if (this.#closed) return this.#closedError();
-    const why = this.#problem === undefined ? '' : ` (and its file cannot be read again: ${this.#problem.message})`;
-    return new KeyError('not_found', `key ${quoted(this.name)} has no version ${quoted(version)}${why}`);
+    const missing = `key ${quoted(this.name)} has no version ${quoted(version)}`;
+    if (this.#problem === undefined) return new KeyError('not_found', missing);
+    // The client may be told this message, so what is wrong with which file is left to the cause and to health.
+    return new KeyError('not_found', `${missing}, but its keyring cannot be read again`, { cause: this.#problem });
   }
 
   #wrongKey(version: string, cause?: AeadError): KeyError {

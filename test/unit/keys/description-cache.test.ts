@@ -14,6 +14,8 @@ test('a description is kept for its ttl and says when it was asked for', async (
   const { clock, service, cache } = setUp();
   const askedAtMs = clock.now();
   assert.deepEqual(await cache.get(), { versions: ['v1'], askedAtMs });
+  await cache.get();
+  assert.equal(service.calls.describe, 1);
   service.rotate();
   clock.pass(4999);
   assert.deepEqual(await cache.get(), { versions: ['v1'], askedAtMs });
