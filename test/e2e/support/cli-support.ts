@@ -1,12 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { request } from 'node:http';
+import { request, type RequestOptions } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
 
 import { SignatureV4 } from '@smithy/signature-v4';
 
@@ -43,6 +44,14 @@ function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): Record<
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('S3EG_') && !name.startsWith('npm_'));
   return { ...Object.fromEntries(kept.map(([name, value]) => [name, value ?? ''])), ...extra };
 }
+
+/** Makes a Node believe that it is an older one; what runs is the branch for older ones. */
+export const pretendNode20 = [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } });",
+  )}`,
+] as const;
 
 /** Starts a program with its output piped. */
 export function start(
@@ -106,6 +115,10 @@ export interface TestGateway {
   readonly endpoint: string;
   readonly child: ReturnType<typeof start>;
   readonly client: TestClient;
+  /** What it said on standard error so far. */
+  readonly complaints: () => string;
+  /** Waits for a message in its log. */
+  readonly logged: (message: string) => Promise<void>;
   /** Ends it by SIGTERM and gives its exit code. */
   readonly stop: () => Promise<number | null>;
 }
@@ -125,12 +138,17 @@ export async function startGateway(
   });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (complaint += text));
-  const endpoint = await Promise.race([addressOf(child), ended]);
+  const log = new EventEmitter();
+  const address = once(log, 'gateway started');
+  readLog(child, log);
+  const [endpoint] = await Promise.race([address, ended]);
   if (typeof endpoint !== 'string') throw new Error(`the gateway did not start: ${complaint}`);
   return {
     endpoint,
     child,
     client: await TestClient.of(endpoint, join(folder, 'data', 'credentials.json')),
+    complaints: () => complaint,
+    logged: async (message) => void (await once(log, message)),
     stop: async () => {
       child.kill('SIGTERM');
       await ended;
@@ -139,19 +157,12 @@ export async function startGateway(
   };
 }
 
-/** Where it says that it listens; its log is read on, so that it never waits for us. */
-function addressOf(child: ReturnType<typeof start>): Promise<string> {
-  return new Promise((resolve) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const entry: unknown = JSON.parse(line);
-      if (isStartLine(entry)) resolve(entry.address);
-    });
+/** Emits every line of the log by its message, with the address that it names; reads on, so that nobody waits for us. */
+function readLog(child: ReturnType<typeof start>, log: EventEmitter): void {
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const entry: { readonly message: string; readonly address?: string } = JSON.parse(line);
+    log.emit(entry.message, entry.address);
   });
-}
-
-function isStartLine(entry: unknown): entry is { readonly address: string } {
-  if (typeof entry !== 'object' || entry === null || !('message' in entry) || !('address' in entry)) return false;
-  return entry.message === 'gateway started' && typeof entry.address === 'string';
 }
 
 /** SHA-256 in the form that @smithy/signature-v4 takes. */
@@ -186,6 +197,13 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+}
+
+/** A put whose body is being sent. */
+export interface OpenPut {
+  readonly body: Writable;
+  /** What is answered, or why nothing is. */
+  readonly status: Promise<number | Error>;
 }
 
 interface ClientRequest {
@@ -247,6 +265,23 @@ export class TestClient {
     await this.#succeed({ method: 'POST', path, query: { uploadId }, body });
   }
 
+  /** Starts to put an object, until the gateway asks for its bytes; ends well if exactly `lengthBytes` are written. */
+  async startPut(bucket: string, key: string, lengthBytes: number): Promise<OpenPut> {
+    const path = pathOf(bucket, key);
+    const headers = {
+      'content-length': String(lengthBytes),
+      'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
+      expect: '100-continue',
+    };
+    const outgoing = request(await this.#sign({ method: 'PUT', path, headers }));
+    const status = new Promise<number | Error>((resolve) => {
+      outgoing.once('response', (response) => resolve(response.resume().statusCode ?? 0)).once('error', resolve);
+    });
+    outgoing.flushHeaders();
+    await once(outgoing, 'continue');
+    return { body: outgoing, status };
+  }
+
   async #succeed(wanted: ClientRequest): Promise<Answer> {
     const answer = await this.send(wanted);
     if (answer.status >= 300)
@@ -254,7 +289,21 @@ export class TestClient {
     return answer;
   }
 
-  async send({ method, path, query = {}, headers = {}, body = Buffer.alloc(0) }: ClientRequest): Promise<Answer> {
+  async send({ body = Buffer.alloc(0), ...wanted }: ClientRequest): Promise<Answer> {
+    const headers = {
+      ...wanted.headers,
+      'content-length': String(body.length),
+      'x-amz-content-sha256': createHash('sha256').update(body).digest('hex'),
+    };
+    const outgoing = request(await this.#sign({ ...wanted, headers }));
+    outgoing.end(body);
+    const [response] = await once(outgoing, 'response');
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of response) chunks.push(chunk);
+    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) };
+  }
+
+  async #sign({ method, path, query = {}, headers = {} }: Omit<ClientRequest, 'body'>): Promise<RequestOptions> {
     const { protocol, hostname, host, port } = this.#endpoint;
     const signed = await this.#signer.sign({
       method,
@@ -263,26 +312,10 @@ export class TestClient {
       port: Number(port),
       path,
       query,
-      headers: {
-        ...headers,
-        host,
-        'content-length': String(body.length),
-        'x-amz-content-sha256': createHash('sha256').update(body).digest('hex'),
-      },
+      headers: { ...headers, host },
     });
     const search = new URLSearchParams(query).toString();
-    const outgoing = request({
-      hostname,
-      port,
-      method,
-      path: `${path}${search === '' ? '' : `?${search}`}`,
-      headers: signed.headers,
-    });
-    outgoing.end(body);
-    const [response] = await once(outgoing, 'response');
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of response) chunks.push(chunk);
-    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) };
+    return { hostname, port, method, path: `${path}${search === '' ? '' : `?${search}`}`, headers: signed.headers };
   }
 }
 
