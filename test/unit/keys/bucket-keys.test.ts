@@ -134,6 +134,7 @@ test('limits that bound nothing are refused, and so are more wraps than random n
   for (const limits of refused)
     assert.throws(() => setUp({ limits }), keyError('misconfigured'), JSON.stringify(limits));
   setUp({ limits: { maxObjects: 2 ** 31, maxBytes: 2 ** 50 } });
+  setUp({ limits: { maxObjects: 1, maxBytes: 1 } });
 });
 
 test('a rotation is followed within seconds', async () => {
@@ -145,6 +146,14 @@ test('a rotation is followed within seconds', async () => {
   assert.equal(service.calls.wrap, 2);
   await use();
   assert.equal(service.calls.wrap, 2);
+});
+
+test('a key that was made after the versions were asked for is current, whatever they said', async () => {
+  const { service, use } = setUp();
+  await use(0, { bucket: 'asks for the versions' });
+  service.rotate();
+  const fresh = await use();
+  assert.equal(await use(), fresh);
 });
 
 test('while the key service is away the bucket key serves until its offline ttl', async () => {
@@ -291,6 +300,24 @@ test('a sweep zeroes the keys of buckets that nobody writes to any more', async 
   assert.match(await use(0, { bucket: 'old' }), /^[0-9a-f]{120}$/);
 });
 
+test('a sweep leaves a bucket whose key is being made', async () => {
+  const { service, keys, use } = setUp();
+  const release = service.hold('wrap');
+  const waiting = use();
+  await settled();
+  keys.sweep();
+  release();
+  assert.equal(await use(), await waiting);
+  assert.equal(service.calls.wrap, 1);
+});
+
+test('once closed it keeps no key beyond its use', async () => {
+  const { service, keys, use } = setUp();
+  keys.close();
+  await use();
+  assert.deepEqual(service.wrappedMemory.map(isZero), [true]);
+});
+
 test('closing zeroes the keys, and one that comes later is zeroed when its users are done', async () => {
   const { clock, service, keys, use } = setUp();
   await use();
@@ -327,6 +354,22 @@ test('of two keys that are made at once for lack of room the later one stays', a
   const [large, small] = await Promise.all(pending);
   assert.notEqual(large, small);
   assert.equal(await use(1), small);
+});
+
+test('a key that was asked for earlier does not take the place of one that came before it', async () => {
+  const { service, use } = setUp({ limits: { maxObjects: 10, maxBytes: 100 } });
+  const releaseFirst = service.hold('wrap');
+  const first = use(60);
+  await settled();
+  const releaseSecond = service.hold('wrap');
+  const second = use(50);
+  await settled();
+  releaseSecond();
+  const kept = await second;
+  releaseFirst();
+  assert.notEqual(await first, kept);
+  assert.equal(await use(1), kept);
+  assert.deepEqual(service.wrappedMemory.map(isZero), [true, false]);
 });
 
 test('keys that no envelope could hold are refused, and none is used', async () => {

@@ -193,16 +193,18 @@ test('maxObjects 1 costs one call to the key service per object', async () => {
 
 test('keys that can serve no more are zeroed within a minute, though nobody calls', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
-  const { clock, service, keys } = setUp();
-  await keys.wrap(dekOf(), request);
-  const [memory = Buffer.alloc(0)] = service.wrappedMemory;
+  const { clock, service, keys, replica } = setUp();
+  const reader = replica();
+  await reader.unwrap(await keys.wrap(dekOf(), { ...request, bytes: 0 }), { context, aad });
+  const memory = [...service.wrappedMemory, ...service.openedMemory];
   clock.pass(settings.ttlMs + settings.offlineTtlMs - 1);
   t.mock.timers.tick(60_000);
-  assert.ok(!isZero(memory));
+  assert.deepEqual(memory.map(isZero), [false, false]);
   clock.pass(1);
   t.mock.timers.tick(60_000);
-  assert.ok(isZero(memory));
+  assert.deepEqual(memory.map(isZero), [true, true]);
   keys.close();
+  reader.close();
 });
 
 test('closing zeroes all keys, also one that is still being unwrapped, and refuses new calls', async () => {

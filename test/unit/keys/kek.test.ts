@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
 import { Kek } from '../../../src/keys/kek.ts';
@@ -43,6 +44,29 @@ test('every call to the key service is reported with its outcome', async () => {
     'wrap main error',
     'wrap main aborted',
   ]);
+});
+
+test('durations are in milliseconds', async () => {
+  const { clock, service, events, signal } = setUp();
+  const durations: number[] = [];
+  const kek = new Kek(service, {
+    clock,
+    events: { ...events, wrap: ({ durationMs }) => void durations.push(durationMs) },
+  });
+  const release = service.hold('wrap');
+  const waiting = kek.wrap(key(), context, signal);
+  await delay(20);
+  release();
+  await waiting;
+  const [durationMs = 0] = durations;
+  assert.ok(durationMs > 15 && durationMs < 60_000, `${durationMs} ms`);
+});
+
+test('the longest wrapped key that an envelope can hold is sent', async () => {
+  const { service, kek, signal } = setUp();
+  const longest = { version: 'x'.repeat(128), ciphertext: new Uint8Array(1024) };
+  await assert.rejects(kek.unwrap(longest, context, signal), keyError('not_found'));
+  assert.equal(service.calls.unwrap, 1);
 });
 
 test('what no envelope can hold is not sent to the key service', async () => {
