@@ -3,19 +3,16 @@ import { copyDirective } from '../s3/copy-source.ts';
 import { clientEtag } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { renderCopyResult } from '../s3/response-documents.ts';
-import { S3Error, s3Error } from '../s3/s3-error.ts';
+import { s3Error } from '../s3/s3-error.ts';
 import type { CopyDirective, CopyResult } from '../store/object-store.ts';
 import { askedChecksum, checksumElements } from './checksums.ts';
-import { isOntoItself, openCopySource, type CopySource } from './copy-source.ts';
+import { checkCopiedSize, isOntoItself, withCopySource, type CopySource } from './copy-source.ts';
 import { copyThroughGateway } from './copy-through-gateway.ts';
 import { copyWithinBackend } from './copy-within-backend.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { patiently } from './patience.ts';
-import { checkSize, maxPutBytes } from './put-object.ts';
-
-/** How often a copy begins again because its source was replaced under its hands. */
-const maxAttempts = 5;
+import { checkSize } from './put-object.ts';
 
 /** What a client's copy takes over from its source. */
 export interface CopyDirectives {
@@ -38,18 +35,10 @@ export async function copyObject(request: ObjectRequest, gateway: Gateway): Prom
     tags: copyDirective(request.headers, 'tagging'),
   };
   refuseUnchanged(request, directives);
-  return await patiently(request, copy(request, gateway, directives));
-}
-
-async function copy(request: ObjectRequest, gateway: Gateway, directives: CopyDirectives): Promise<OperationResult> {
-  for (let attempt = 1; ; attempt++) {
-    using source = await openCopySource(request, gateway);
-    try {
-      return rendered(request, source, await copyFrom(source, request, gateway, directives));
-    } catch (error) {
-      if (attempt === maxAttempts || !(await wasReplaced(error, source))) throw error;
-    }
-  }
+  const copying = withCopySource(request, gateway, async (source) =>
+    rendered(request, source, await copyFrom(source, request, gateway, directives)),
+  );
+  return await patiently(request, copying);
 }
 
 async function copyFrom(
@@ -58,7 +47,7 @@ async function copyFrom(
   gateway: Gateway,
   directives: CopyDirectives,
 ): Promise<Copied> {
-  checkSourceSize(source.sizeBytes);
+  checkCopiedSize(source.sizeBytes);
   checkSize(source.sizeBytes, request.policy.limits.maxObjectBytes);
   const within = source.request.backend === request.backend && hasSameForm(source, request);
   return within && (await hasChecksum(source, request))
@@ -79,14 +68,6 @@ async function hasChecksum({ opened, request: source, head }: CopySource, reques
   return checksums.some(({ algorithm, type }) => algorithm === asked && type === 'full-object');
 }
 
-function checkSourceSize(sizeBytes: number): void {
-  if (sizeBytes <= maxPutBytes) return;
-  throw s3Error(
-    'InvalidRequest',
-    `The specified copy source is larger than the maximum allowable size for a copy source: ${maxPutBytes}`,
-  );
-}
-
 /** Headers of which each makes a copy of an object onto itself a change. */
 const changingHeaders = /^x-amz-(?:storage-class|website-redirect-location|server-side-encryption.*)$/;
 
@@ -99,18 +80,6 @@ function refuseUnchanged(request: ObjectRequest, { metadata, tags }: CopyDirecti
     "This copy request is illegal because it is trying to copy an object to itself without changing the object's " +
       'metadata, storage class, website redirect location or encryption attributes.',
   );
-}
-
-/**
- * The copy is bound to the ETag that was looked at. Where that is no more, the client is owed a copy of what is there
- * now; where it still is, the condition that failed is the client's own.
- */
-async function wasReplaced(error: unknown, { request, head }: CopySource): Promise<boolean> {
-  if (!(error instanceof S3Error) || error.code !== 'PreconditionFailed') return false;
-  const { bucket, key, backend, signal, query } = request;
-  if (query.has('versionId')) return false;
-  const now = await backend.store.headObject({ bucket, key }, { signal });
-  return now.etag !== head.etag;
 }
 
 function rendered(request: ObjectRequest, source: CopySource, copied: Copied): OperationResult {

@@ -1,4 +1,5 @@
 import type { ByteStream } from '../base/byte-stream.ts';
+import { releasing } from '../base/streams.ts';
 import { copySourceConditions, parseCopySource, type CopySourceRange } from '../s3/copy-source.ts';
 import { mapConditions } from '../s3/etag.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
@@ -8,6 +9,10 @@ import { addressOf } from './get-object.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
 import { askedRange, readDecrypted } from './object-reading.ts';
+import { maxPutBytes } from './put-object.ts';
+
+/** How often a copy begins again because its source was replaced under its hands. */
+const maxAttempts = 5;
 
 /** One state of the object that is copied; what reads it holds it to its ETag. Dispose of it. */
 export interface CopySource extends Disposable {
@@ -25,7 +30,7 @@ export interface CopySource extends Disposable {
  * genuine.
  * @throws S3Error; EnvelopeError; KeyError.
  */
-export async function openCopySource(request: ObjectRequest, gateway: Gateway): Promise<CopySource> {
+async function openCopySource(request: ObjectRequest, gateway: Gateway): Promise<CopySource> {
   const named = sourceRequest(request, gateway);
   const head = await headSource(named, request);
   // The version that was looked at is the one that is copied, whatever is put over it meanwhile.
@@ -39,6 +44,42 @@ export async function openCopySource(request: ObjectRequest, gateway: Gateway): 
     sizeBytes: opened?.plaintextBytes ?? head.sizeBytes,
     [Symbol.dispose]: () => opened?.secrets.dispose(),
   };
+}
+
+/**
+ * Runs a copy of what is at the source now: it is bound to the ETag that was looked at, and where that is no more, and no
+ * version was named, it begins again. Where it still is, the condition that failed is the client's own.
+ */
+export async function withCopySource<Result>(
+  request: ObjectRequest,
+  gateway: Gateway,
+  copy: (source: CopySource) => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    using source = await openCopySource(request, gateway);
+    try {
+      return await copy(source);
+    } catch (error) {
+      if (attempt === maxAttempts || !(await wasReplaced(error, source))) throw error;
+    }
+  }
+}
+
+async function wasReplaced(error: unknown, { request, head }: CopySource): Promise<boolean> {
+  if (!(error instanceof S3Error) || error.code !== 'PreconditionFailed') return false;
+  const { bucket, key, backend, signal, query } = request;
+  if (query.has('versionId')) return false;
+  const now = await backend.store.headObject({ bucket, key }, { signal });
+  return now.etag !== head.etag;
+}
+
+/** @throws S3Error InvalidRequest for more bytes than S3 copies in one request. */
+export function checkCopiedSize(sizeBytes: number): void {
+  if (sizeBytes <= maxPutBytes) return;
+  throw s3Error(
+    'InvalidRequest',
+    `The specified copy source is larger than the maximum allowable size for a copy source: ${maxPutBytes}`,
+  );
 }
 
 /** Whether the request copies an object onto itself. */
@@ -89,7 +130,7 @@ async function explained(error: S3Error, source: ObjectRequest): Promise<unknown
   }
 }
 
-/** The plaintext of a source or of a range of it. Consume it or end its iteration. */
+/** The plaintext of a source or of a range of it. Consume it, or end its iteration, which may be done at any time. */
 export async function readCopySource(
   { request, head, opened }: CopySource,
   gateway: Gateway,
@@ -101,7 +142,9 @@ export async function readCopySource(
     { signal: request.signal },
   );
   try {
-    return opened === undefined ? stored.body : await readDecrypted({ request, gateway, stored, opened, range });
+    return opened === undefined
+      ? releasing(stored.body, () => {})
+      : await readDecrypted({ request, gateway, stored, opened, range });
   } catch (error) {
     await stored.discard();
     throw error;

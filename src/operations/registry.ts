@@ -21,6 +21,7 @@ import { listObjectVersions } from './list-object-versions.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
 import { listParts } from './list-parts.ts';
 import { putObject } from './put-object.ts';
+import { uploadPartCopy } from './upload-part-copy.ts';
 import { uploadPart } from './upload-part.ts';
 
 type Run<Request extends ServiceRequest> = (request: Request, gateway: Gateway) => Promise<OperationResult>;
@@ -53,6 +54,7 @@ const operations: Readonly<Record<Exclude<ServedOperationName, 'PreflightRequest
   HeadObject: { level: 'object', run: headObject },
   ListParts: { level: 'object', run: listParts },
   PutObject: { level: 'object', run: putObject },
+  UploadPartCopy: { level: 'object', run: uploadPartCopy },
   UploadPart: { level: 'object', run: uploadPart },
 };
 

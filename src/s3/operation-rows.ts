@@ -227,6 +227,16 @@ export const servedOperations = [
     action: 'write',
   },
   {
+    operation: 'UploadPartCopy',
+    method: 'PUT',
+    level: 'object',
+    query: { partNumber: true, uploadId: true },
+    header: 'x-amz-copy-source',
+    optionalQuery: [],
+    handling: 'encrypted',
+    action: 'write',
+  },
+  {
     operation: 'CompleteMultipartUpload',
     method: 'POST',
     level: 'object',
@@ -270,7 +280,6 @@ const directoryBuckets = 'directory buckets are not supported';
 export const refusedOperations: readonly RefusedOperation[] = [
   refused('ListDirectoryBuckets', 'GET service max-directory-buckets', 'list', { reason: directoryBuckets }),
   refused('CreateSession', 'GET bucket session', 'read', { reason: directoryBuckets }),
-  refused('UploadPartCopy', 'PUT object partNumber uploadId', 'write', { header: 'x-amz-copy-source' }),
   refused('RenameObject', 'PUT object renameObject', 'write', { reason: directoryBuckets }),
   refused('GetObject', 'GET object partNumber', 'read', { reason: 'reading single parts is not supported yet' }),
   refused('HeadObject', 'HEAD object partNumber', 'read', { reason: 'reading single parts is not supported yet' }),

@@ -162,6 +162,15 @@ export interface UploadPartRequest extends UploadAddress {
   readonly lengthBytes: number;
 }
 
+export interface CopyPartRequest extends UploadAddress {
+  readonly partNumber: number;
+  readonly source: ObjectAddress;
+  /** About the source: whichever of them does not hold, it is PreconditionFailed. */
+  readonly sourceConditions?: Conditions;
+  /** Of the source, in bytes, both ends included and within it; else all of it. */
+  readonly range?: { readonly first: number; readonly last: number };
+}
+
 export interface CompletedPart {
   readonly partNumber: number;
   readonly etag: string;
@@ -314,6 +323,8 @@ export interface ObjectStore {
     options?: CallOptions,
   ): Promise<{ readonly uploadId: string; readonly headers: Headers }>;
   uploadPart(request: UploadPartRequest, options?: CallOptions): Promise<WriteResult>;
+  /** As `copyObject`: no byte passes through the caller. */
+  copyPart(request: CopyPartRequest, options?: CallOptions): Promise<CopyResult>;
   /** Completing an upload that is already complete may answer NoSuchUpload. */
   completeUpload(request: CompleteUploadRequest, options?: CallOptions): Promise<WriteResult>;
   abortUpload(address: UploadAddress, options?: CallOptions): Promise<void>;

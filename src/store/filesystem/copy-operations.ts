@@ -1,7 +1,15 @@
 import { s3Error, S3Error } from '../../s3/s3-error.ts';
-import type { CallOptions, CopyObjectRequest, CopyResult, Headers } from '../object-store.ts';
+import type {
+  CallOptions,
+  CopyObjectRequest,
+  CopyPartRequest,
+  CopyResult,
+  Headers,
+  ObjectBody,
+} from '../object-store.ts';
 import { checkVersion, isoTime, keyBytes, newEtag } from './names.ts';
 import type { ObjectRow } from './object-index.ts';
+import type { ObjectOperations } from './object-operations.ts';
 import { parseHeaders, storedHeaders } from './stored-headers.ts';
 import { checkConditions, commitFiles, noSuchKey, type StoreParts } from './store-parts.ts';
 
@@ -27,9 +35,24 @@ interface Destination {
 /** Copies of objects within the store. */
 export class CopyOperations {
   readonly #parts: StoreParts;
+  readonly #objects: ObjectOperations;
 
-  constructor(parts: StoreParts) {
+  constructor(parts: StoreParts, objects: ObjectOperations) {
     this.#parts = parts;
+    this.#objects = objects;
+  }
+
+  /** The bytes that a part is copied from; consume or discard them. */
+  async read(
+    { source, sourceConditions, range }: Pick<CopyPartRequest, 'source' | 'sourceConditions' | 'range'>,
+    options: CallOptions,
+  ): Promise<ObjectBody> {
+    const conditions = sourceConditions === undefined ? {} : { conditions: sourceConditions };
+    try {
+      return await this.#objects.get({ ...source, ...conditions, ...(range === undefined ? {} : { range }) }, options);
+    } catch (error) {
+      throw asCopyFailure(error);
+    }
   }
 
   async copy(request: CopyObjectRequest, { signal }: CallOptions): Promise<CopyResult> {
@@ -73,8 +96,7 @@ export class CopyOperations {
     try {
       checkConditions(sourceConditions, row, { method: 'GET', key: source.key });
     } catch (error) {
-      if (error instanceof S3Error && error.code === 'NotModified') throw s3Error('PreconditionFailed');
-      throw error;
+      throw asCopyFailure(error);
     }
     return row;
   }
@@ -150,6 +172,11 @@ export class CopyOperations {
     await dataFiles.sweep();
     return result(etag, copied?.modifiedMs ?? Date.now());
   }
+}
+
+/** A condition that a read answers with NotModified is one that fails a copy. */
+function asCopyFailure(error: unknown): unknown {
+  return error instanceof S3Error && error.code === 'NotModified' ? s3Error('PreconditionFailed') : error;
 }
 
 function isOntoItself({ bucket, key, source }: CopyObjectRequest): boolean {

@@ -9,6 +9,7 @@ import type {
   CompleteUploadRequest,
   Conditions,
   CopyObjectRequest,
+  CopyPartRequest,
   CopyResult,
   CreateUploadRequest,
   DeletedObject,
@@ -71,7 +72,7 @@ export class FilesystemStore implements ObjectStore {
     this.#root = root;
     this.#parts = parts;
     this.#objects = new ObjectOperations(parts);
-    this.#copies = new CopyOperations(parts);
+    this.#copies = new CopyOperations(parts, this.#objects);
     this.#uploads = new UploadOperations(parts);
     this.#listings = new ListingOperations(parts);
     this.#subResources = new SubResources(parts);
@@ -199,6 +200,20 @@ export class FilesystemStore implements ObjectStore {
   async uploadPart(request: UploadPartRequest, options: CallOptions = {}): Promise<WriteResult> {
     options.signal?.throwIfAborted();
     return await this.#uploads.uploadPart(request, options);
+  }
+
+  async copyPart(request: CopyPartRequest, options: CallOptions = {}): Promise<CopyResult> {
+    options.signal?.throwIfAborted();
+    const content = await this.#copies.read(request, options);
+    try {
+      const part = await this.#uploads.uploadPart(
+        { ...request, body: content.body, lengthBytes: content.lengthBytes },
+        options,
+      );
+      return { ...part, lastModified: isoTime(Date.now()) };
+    } finally {
+      await content.discard();
+    }
   }
 
   async completeUpload(request: CompleteUploadRequest, options: CallOptions = {}): Promise<WriteResult> {

@@ -1,10 +1,12 @@
 import { parseCopyAnswer } from '../../s3/documents.ts';
+import { rangeHeader } from '../../s3/range.ts';
 import { S3Error, s3Error } from '../../s3/s3-error.ts';
 import { uriEncode } from '../../s3/uri-encoding.ts';
 import type {
   CallOptions,
   Conditions,
   CopyObjectRequest,
+  CopyPartRequest,
   CopyResult,
   Headers,
   ObjectAddress,
@@ -25,28 +27,62 @@ export async function copyObject(
   { signal }: CallOptions,
 ): Promise<CopyResult> {
   const { bucket, key, source, metadata, tags } = request;
-  const call = client.call(
-    {
-      operation: 'CopyObject',
-      method: 'PUT',
-      bucket,
-      key,
-      headers: {
-        ...request.headers,
-        ...sourceHeaders(source, request.sourceConditions),
-        ...conditionHeaders(request.conditions),
-        'x-amz-metadata-directive': metadata,
-        'x-amz-tagging-directive': tags,
+  return await copied(
+    client.call(
+      {
+        operation: 'CopyObject',
+        method: 'PUT',
+        bucket,
+        key,
+        headers: {
+          ...request.headers,
+          ...sourceHeaders(source, request.sourceConditions),
+          ...conditionHeaders(request.conditions),
+          'x-amz-metadata-directive': metadata,
+          'x-amz-tagging-directive': tags,
+        },
+        idempotent: isUnconditional(request.conditions),
+        missing: 'NoSuchKey',
+        signal,
+        headersTimeoutMs: copyTimeoutMs,
       },
-      idempotent: isUnconditional(request.conditions),
-      missing: 'NoSuchKey',
-      signal,
-      headersTimeoutMs: copyTimeoutMs,
-    },
-    copyResult,
+      copyResult,
+    ),
   );
+}
+
+/** UploadPartCopy. */
+export async function copyPart(
+  client: S3Client,
+  request: CopyPartRequest,
+  { signal }: CallOptions,
+): Promise<CopyResult> {
+  const { bucket, key, uploadId, partNumber, source, range } = request;
+  return await copied(
+    client.call(
+      {
+        operation: 'UploadPartCopy',
+        method: 'PUT',
+        bucket,
+        key,
+        query: { partNumber, uploadId },
+        headers: {
+          ...sourceHeaders(source, request.sourceConditions),
+          ...(range === undefined ? {} : { 'x-amz-copy-source-range': rangeHeader(range) }),
+        },
+        idempotent: true,
+        missing: 'NoSuchUpload',
+        signal,
+        headersTimeoutMs: copyTimeoutMs,
+      },
+      copyResult,
+    ),
+  );
+}
+
+/** Some backends answer conditions on a copy's source as if it were read. */
+async function copied(call: Promise<CopyResult>): Promise<CopyResult> {
   return await call.catch((error: unknown) => {
-    // Some backends answer conditions on a copy's source as if it were read.
     const notModified = error instanceof S3Error && error.code === 'NotModified';
     throw notModified ? s3Error('PreconditionFailed', undefined, { cause: error }) : error;
   });

@@ -5,6 +5,7 @@ import type {
   CompleteUploadRequest,
   Conditions,
   CopyObjectRequest,
+  CopyPartRequest,
   CopyResult,
   CreateUploadRequest,
   DeletedObject,
@@ -32,7 +33,7 @@ import type {
 } from '../object-store.ts';
 import * as buckets from './bucket-operations.ts';
 import { S3Client } from './client.ts';
-import { copyObject } from './copy-operations.ts';
+import { copyObject, copyPart } from './copy-operations.ts';
 import { deleteObjects } from './delete-operations.ts';
 import { listObjects, listVersions } from './listing-operations.ts';
 import * as objects from './object-operations.ts';
@@ -125,6 +126,10 @@ export class S3Store implements ObjectStore {
 
   async uploadPart(request: UploadPartRequest, options: CallOptions = {}): Promise<WriteResult> {
     return await uploads.uploadPart(this.#client, request, options);
+  }
+
+  async copyPart(request: CopyPartRequest, options: CallOptions = {}): Promise<CopyResult> {
+    return await copyPart(this.#client, request, options);
   }
 
   async completeUpload(request: CompleteUploadRequest, options: CallOptions = {}): Promise<WriteResult> {

@@ -263,6 +263,43 @@ export const copyTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'copies parts of an upload from objects and from ranges of them',
+    run: async (context) => {
+      const { store, bucket } = context;
+      const bytes = pattern(minPartBytes + 70_000, 3);
+      await put(context, 'k', bytes);
+      const upload = await startUpload(context, 'joined');
+      const source = { bucket, key: 'k' };
+      const parts = [];
+      for (const [index, range] of [undefined, { first: 5, last: minPartBytes + 4 }, { first: 7, last: 7 }].entries()) {
+        const partNumber = index + 1;
+        const ranged = range === undefined ? {} : { range };
+        const { etag, lastModified } = await store.copyPart({ bucket, ...upload, partNumber, source, ...ranged });
+        assert.ok(Math.abs(Date.parse(lastModified) - Date.now()) < 300_000, lastModified);
+        parts.push({ partNumber, etag });
+      }
+      await store.completeUpload({ bucket, ...upload, parts });
+      const expected = Buffer.concat([bytes, bytes.subarray(5, minPartBytes + 5), bytes.subarray(7, 8)]);
+      assert.ok(expected.equals(await get(context, 'joined')));
+    },
+  },
+  {
+    name: 'holds the source of a part against its conditions',
+    run: async (context) => {
+      const { store, bucket } = context;
+      const etag = await put(context, 'k', 'content');
+      const upload = await startUpload(context, 'joined');
+      const part = { bucket, ...upload, partNumber: 1, source: { bucket, key: 'k' } };
+      await store.copyPart({ ...part, sourceConditions: { ifMatch: etag } });
+      await rejectsWith(store.copyPart({ ...part, sourceConditions: { ifMatch: other } }), 'PreconditionFailed', 412);
+      const unwanted = store.copyPart({ ...part, sourceConditions: { ifNoneMatch: etag } });
+      await rejectsWith(unwanted, 'PreconditionFailed', 412);
+      await rejectsWith(store.copyPart({ ...part, source: { bucket, key: 'absent' } }), 'NoSuchKey', 404);
+      await store.abortUpload({ bucket, ...upload });
+      await rejectsWith(store.copyPart(part), 'NoSuchUpload', 404);
+    },
+  },
+  {
     name: 'answers for what is not there',
     run: async (context) => {
       const { bucket, newBucketName } = context;

@@ -76,6 +76,21 @@ describe('copies in a backend that speaks S3', () => {
     await assert.rejects(store.copyObject(conditional), { code: 'PreconditionFailed', status: 412 });
   });
 
+  it('of parts name the upload and the range', async (context) => {
+    const { store, seen } = await scriptedBackend(context, [
+      { status: 200, pieces: [done.replaceAll('CopyObjectResult', 'CopyPartResult')] },
+      { status: 200, pieces: [failed('SlowDown')] },
+      { status: 304 },
+    ]);
+    const part = { bucket: 'to', key: 'copy', uploadId: 'u', partNumber: 3, source: { bucket: 'from', key: 'a b' } };
+    assert.equal((await store.copyPart({ ...part, range: { first: 5, last: 9 } })).etag, '"e"');
+    assert.deepEqual([seen[0]?.method, seen[0]?.target], ['PUT', '/to/copy?partNumber=3&uploadId=u']);
+    assert.equal(seen[0]?.headers['x-amz-copy-source'], 'from/a%20b');
+    assert.equal(seen[0]?.headers['x-amz-copy-source-range'], 'bytes=5-9');
+    await assert.rejects(store.copyPart(part), { code: 'PreconditionFailed' });
+    assert.equal(seen.length, 3);
+  });
+
   it('fail where the answer is cut short', async (context) => {
     const { store } = await scriptedBackend(context, [{ status: 200, pieces: ['<CopyObjectResult>'] }], { retries: 0 });
     await assert.rejects(store.copyObject(request), { code: 'InternalError' });

@@ -1,0 +1,60 @@
+import type { ByteStream } from '../base/byte-stream.ts';
+import { holdBackLast } from '../base/streams.ts';
+import { encryptPart } from '../envelope/object-writer.ts';
+import { partEtag } from '../s3/etag.ts';
+import { s3Error } from '../s3/s3-error.ts';
+import type { Gateway, ObjectRequest } from './gateway.ts';
+import { minPartBytes, requireOpenUpload, tagHex, uploadAddress, uploadEnvelope } from './multipart-upload.ts';
+import { unwrapSecrets } from './object-decryption.ts';
+
+const maxPartNumber = 10_000;
+
+/** A part of an upload as the client means it. */
+export interface PartContent {
+  readonly partNumber: number;
+  readonly plaintext: ByteStream;
+  readonly plaintextBytes: number;
+}
+
+/**
+ * Encrypts a part while it streams, whatever its size, under a fresh FLOE IV, so that a part sent twice shares no key with
+ * its first attempt. A part below S3's minimum can only be the last one, which gets the index: it is staged.
+ * @returns The ETag that the client gets.
+ */
+export async function storeEncryptedPart(
+  request: ObjectRequest,
+  gateway: Gateway,
+  content: PartContent,
+): Promise<{ readonly etag: string }> {
+  const { backend, signal } = request;
+  const { partNumber, plaintext, plaintextBytes } = content;
+  const address = uploadAddress(request);
+  const isStaged = plaintextBytes < minPartBytes;
+  if (partNumber === maxPartNumber && !isStaged) throw noRoomForIndex();
+  const envelope = await uploadEnvelope(request);
+  // The ledger takes a part whether the upload is open or not, and its record may be one that was cached.
+  if (isStaged) await requireOpenUpload(request);
+  using secrets = await unwrapSecrets(gateway, request, envelope);
+  const { suite, segmentSizeBytes } = envelope;
+  const part = encryptPart({ secrets, partNumber, suite, segmentSizeBytes, plaintext, plaintextBytes });
+  const attemptTag = tagHex(part.attemptTag);
+  // A stream of exactly the announced length can be whole for the backend before its end is verified.
+  const body = holdBackLast(part.body);
+  const stored = isStaged
+    ? await backend.ledger.stagePart(
+        address,
+        { partNumber, attemptTag, plaintextBytes, body, lengthBytes: part.storedBytes },
+        { signal },
+      )
+    : await backend.store.uploadPart({ ...address, partNumber, body, lengthBytes: part.storedBytes }, { signal });
+  gateway.partTags.remember({ uploadId: address.uploadId, partNumber, backendEtag: stored.etag }, attemptTag);
+  return { etag: partEtag(stored.etag, attemptTag) };
+}
+
+function noRoomForIndex(): Error {
+  return s3Error(
+    'InvalidArgument',
+    'Part number 10000 of an encrypted upload is kept for its index: use part numbers 1 to 9999, or make the parts larger.',
+    { details: { ArgumentName: 'partNumber', ArgumentValue: String(maxPartNumber) } },
+  );
+}
