@@ -2,9 +2,9 @@ import type { ByteReader } from '../base/byte-reader.ts';
 import type { Envelope } from './envelope.ts';
 import { EnvelopeError, authenticationFailed } from './envelope-error.ts';
 import { malformed } from './field-reader.ts';
-import type { ObjectLayout } from './layout.ts';
+import type { LayoutPart, ObjectLayout } from './layout.ts';
 import { attemptTagOf } from './message.ts';
-import { maxSealedIndexBytes, openIndex, trailerBytes, type ObjectIndex } from './object-index.ts';
+import { maxSealedIndexBytes, openIndex, trailerBytes, type IndexPart, type ObjectIndex } from './object-index.ts';
 import type { ObjectSecrets } from './object-secrets.ts';
 import { isZero } from './zeros.ts';
 
@@ -37,8 +37,9 @@ export async function readIndexRegion(input: IndexRegionInput): Promise<ObjectIn
     layout: envelope.layout,
     segmentSizeBytes: envelope.segmentSizeBytes,
   });
-  if ('needBytes' in index) throw malformed('the index is longer than the part table');
-  if (!sameParts(index, layout, envelope)) throw authenticationFailed();
+  // No index of the parts that were read is so long.
+  if ('needBytes' in index) throw authenticationFailed();
+  checkParts(index, layout, envelope);
   if (!(await reader.atEnd())) throw new EnvelopeError('size_mismatch', 'there are bytes behind the object');
   return index;
 }
@@ -58,20 +59,28 @@ async function readFully(reader: ByteReader, lengthBytes: number): Promise<Uint8
   return pieces;
 }
 
-/** Whether the index names the very messages that were read; for the single layout that one of the envelope (F1-IDX-9). */
-function sameParts(index: ObjectIndex, layout: ObjectLayout, { floeHeader }: Envelope): boolean {
-  const single = floeHeader === undefined ? undefined : attemptTagOf(floeHeader);
+/** The index has to name the very messages that were read: those of the layout, for a single one that of the envelope. */
+function checkParts(index: ObjectIndex, layout: ObjectLayout, { floeHeader }: Envelope): void {
+  if (floeHeader !== undefined) {
+    // F1-IDX-9; `openIndex` made sure of one part, and its length follows from the object's.
+    const tag = index.parts[0]?.attemptTag ?? new Uint8Array();
+    if (Buffer.compare(tag, attemptTagOf(floeHeader)) !== 0) throw malformed('the index names another message');
+    return;
+  }
+  const same =
+    layout.parts.length === index.parts.length &&
+    layout.parts.every((known, position) => {
+      const part = index.parts[position];
+      return part !== undefined && samePart(part, known);
+    });
+  if (!same) throw authenticationFailed();
+}
+
+function samePart(part: IndexPart, { partNumber, plaintextBytes, attemptTag }: LayoutPart): boolean {
   return (
-    index.parts.length === layout.parts.length &&
-    index.parts.every((part, position) => {
-      const known = layout.parts[position];
-      const tag = known?.attemptTag ?? single;
-      return (
-        part.partNumber === known?.partNumber &&
-        part.plaintextBytes === known.plaintextBytes &&
-        tag !== undefined &&
-        Buffer.compare(part.attemptTag, tag) === 0
-      );
-    })
+    part.partNumber === partNumber &&
+    part.plaintextBytes === plaintextBytes &&
+    attemptTag !== undefined &&
+    Buffer.compare(part.attemptTag, attemptTag) === 0
   );
 }

@@ -192,7 +192,7 @@ export type WantedRange = { readonly first: number; readonly last?: number } | {
 /**
  * The stored range to ask for before anything is known of the object: right for a single layout with this segment size.
  * The answer has to be compared with what `locate` says once the object is known. It may reach into the index region;
- * for a suffix it begins early, by enough for objects up to 2.5 GiB.
+ * for a suffix it begins early, by enough for objects below 2.4 GiB with segments of 64 KiB.
  */
 export function singleRangeGuess(guess: {
   readonly segmentSizeBytes: number;

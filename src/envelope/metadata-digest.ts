@@ -24,7 +24,7 @@ const whiteSpace = /[\t\n\v\f\r ]+/g;
 export function metadataDigest(headers: Readonly<Record<string, string>>): Uint8Array {
   const fields = new Map<string, string>([['content-type', defaultContentType]]);
   for (const [name, value] of Object.entries(headers)) {
-    const lower = name.toLowerCase();
+    const lower = asciiLower(name);
     if (isDigested(lower)) fields.set(lower, value);
   }
   const hash = createHash('sha256').update('s3eg1 metadata');
@@ -34,6 +34,11 @@ export function metadataDigest(headers: Readonly<Record<string, string>>): Uint8
     }
   }
   return hash.digest();
+}
+
+/** Only A to Z, unlike `toLowerCase`. */
+function asciiLower(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function isDigested(name: string): boolean {

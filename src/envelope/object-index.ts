@@ -102,15 +102,7 @@ export function buildIndexRegion(input: BuildIndexInput): IndexRegion {
   };
 }
 
-/**
- * As `buildIndexRegion`, in one piece of memory: for objects whose region is known to be small. It has about 128 bytes
- * per 5 MiB, and with segments above 64 KiB up to 32 bytes per 64 KiB more.
- */
-export function buildIndex(input: BuildIndexInput): Uint8Array {
-  return contiguousRegion(buildIndexRegion(input));
-}
-
-/** The region in one piece of memory. */
+/** The region in one piece of memory, for one that is known to be small. */
 export function contiguousRegion({ lengthBytes, paddingBytes, sealed }: IndexRegion): Uint8Array {
   const region = Buffer.alloc(lengthBytes);
   region.set(sealed, paddingBytes);
@@ -127,7 +119,9 @@ export function openIndex(input: OpenIndexInput): ObjectIndex | { readonly needB
   const plaintextBytes = plaintextSizeOrThrow(storedBytes);
   if (tail.length > storedBytes) throw malformed('the tail is longer than the object');
   if (tail.length < trailerBytes) return { needBytes: trailerBytes };
-  const sealedBytes = readTrailer(tail, storedBytes);
+  // Several messages take more room than one, but an index that opens and is right always fits (F1-IDX-1).
+  const room = storedBytes - trailerBytes - partStoredSize(plaintextBytes, segmentSizeBytes);
+  const sealedBytes = readTrailer(tail, room);
   if (tail.length < sealedBytes + trailerBytes) return { needBytes: sealedBytes + trailerBytes };
 
   const sealedStart = tail.length - trailerBytes - sealedBytes;
@@ -140,7 +134,6 @@ export function openIndex(input: OpenIndexInput): ObjectIndex | { readonly needB
 
   const messagesBytes = messagesSize(index.parts, segmentSizeBytes);
   const paddingBytes = storedBytes - messagesBytes - sealedBytes - trailerBytes;
-  if (paddingBytes < 0) throw malformed('messages and index do not fit into the object');
   // F1-IDX-2: the tail may begin within the messages.
   if (!isZero(tail.subarray(Math.max(0, sealedStart - paddingBytes), sealedStart))) {
     throw malformed('the padding is not zero');
@@ -153,12 +146,12 @@ export function messagesSize(parts: readonly Pick<IndexPart, 'plaintextBytes'>[]
   return parts.reduce((sum, { plaintextBytes }) => sum + partStoredSize(plaintextBytes, segmentSizeBytes), 0);
 }
 
-/** The sealed length, within its bounds (F1-IDX-3, F1-IDX-4). */
-function readTrailer(tail: Uint8Array, storedBytes: number): number {
+/** The sealed length, within its bounds (F1-IDX-3, F1-IDX-4); `room` is what the messages leave to it at most. */
+function readTrailer(tail: Uint8Array, room: number): number {
   const trailer = Buffer.from(tail.subarray(tail.length - trailerBytes));
   if (!trailer.subarray(4).equals(magic)) throw malformed('the object does not end in an index');
   const sealedBytes = trailer.readUInt32BE(0);
-  const maximum = Math.min(maxSealedIndexBytes(maxPartNumber), storedBytes - trailerBytes);
+  const maximum = Math.min(maxSealedIndexBytes(maxPartNumber), room);
   if (sealedBytes < minSealedBytes || sealedBytes > maximum) throw malformed('the sealed index is out of bounds');
   return sealedBytes;
 }

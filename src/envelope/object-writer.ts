@@ -9,7 +9,7 @@ import { attemptTagOf, messageAad } from './message.ts';
 import { buildIndexRegion, contiguousRegion } from './object-index.ts';
 import type { ObjectSecrets } from './object-secrets.ts';
 import { ownedStream } from '../base/owned-stream.ts';
-import { maxPartNumber, partStoredSize, storedSize } from './sizes.ts';
+import { maxPartNumber, maxPlaintextBytes, partStoredSize, storedSize } from './sizes.ts';
 
 export { partPlaintextSize } from './sizes.ts';
 
@@ -122,6 +122,10 @@ export function encryptPart(input: EncryptPartInput): EncryptedPart {
 /** A message under a fresh IV (F1-MSG-1), whose keys are cleared when its body ends. */
 function startMessage(input: MessageInput, partNumber: number): { encryptor: FloeEncryptor; body: ByteStream } {
   const { secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, random = systemRandom } = input;
+  // F1-SIZE-3; of a length that is no number, nothing would ever differ.
+  if (!Number.isSafeInteger(plaintextBytes) || plaintextBytes < 0 || plaintextBytes > maxPlaintextBytes) {
+    throw new RangeError('a message has 0 bytes to 50 TiB');
+  }
   using key = secrets.messageKey(partNumber);
   const encryptor = new FloeEncryptor(key, messageAad(partNumber), { suite, segmentSizeBytes }, { random });
   const chunks = encryptMessage(encryptor, exactly(plaintext, plaintextBytes))[Symbol.asyncIterator]();

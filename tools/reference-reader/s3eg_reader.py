@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -311,7 +310,7 @@ def decode_envelope(text: str) -> Envelope:
     floe_header = fields.take(HEADER_BYTES) if layout == 0 else None  # F1-ENV-4
     before = data[: fields.at]
     sealed = data[fields.at :]
-    require(len(sealed) >= SEAL_OVERHEAD, "malformed", "the envelope is cut off")
+    require(63 <= len(sealed) <= 175, "malformed", "the sealed metadata is out of bounds")
     return Envelope(
         suite, 1 << log2, layout, salt, commitment, policy, kek_name, kek_version,
         wrapped_bucket_key, wrapped_dek, floe_header, sealed, before,
@@ -368,7 +367,7 @@ class SealedMetadata:
 
 def take_length(fields: Fields) -> int:
     length = fields.uint(8)
-    require(length <= MAX_PAYLOAD, "malformed", "a length of the sealed metadata is above 50 TiB")
+    require(length <= MAX_PAYLOAD, "malformed", f"a length of the {fields.what} is above 50 TiB")  # F1-SIZE-3
     return length
 
 
@@ -389,24 +388,25 @@ def open_metadata(envelope: Envelope, keys: ObjectKeys) -> SealedMetadata:
 
 # --- Section 9: metadata digest ---------------------------------------------------------------------
 
-ENCODED_WORD = re.compile(rb"=\?([^?]*)\?([BbQq])\?([^?]*)\?=")
+ENCODED_WORD = re.compile(rb"=\?(?:utf-8|us-ascii)\?([bq])\?([^?\t-\r ]*)\?=", re.IGNORECASE)
+BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 def decode_word(match: re.Match[bytes]) -> bytes:
     """The bytes that an encoded-word stands for, or the encoded-word as it is."""
-    charset, encoding, text = match[1].lower(), match[2].lower(), match[3]
-    if charset not in (b"utf-8", b"us-ascii"):
-        return match[0]
+    encoding, text = match[1].lower(), match[2]
     try:
         if encoding == b"b":
-            decoded = base64.b64decode(text, validate=True)
+            if BASE64.fullmatch(text) is None:
+                return match[0]
+            decoded = base64.b64decode(text)
         elif re.search(rb"=(?![0-9A-Fa-f]{2})", text):
             return match[0]
         else:
             spaced = text.replace(b"_", b" ")
             decoded = re.sub(rb"=([0-9A-Fa-f]{2})", lambda pair: bytes.fromhex(pair[1].decode()), spaced)
         decoded.decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return match[0]
     return decoded
 
@@ -485,8 +485,8 @@ def parse_index(data: bytes, layout: int, payload: int) -> tuple[list[Part], lis
     fields = Fields(data, "index")
     require(fields.uint(1) == 1, "unsupported", "unknown version of the index")  # F1-IDX-7
     require(fields.uint(1) == layout, "malformed", "index and envelope have different layouts")
-    total = fields.uint(8)
-    parts = [Part(fields.uint(2), fields.uint(8), fields.take(8)) for _ in range(fields.uint(2))]
+    total = take_length(fields)
+    parts = [Part(fields.uint(2), take_length(fields), fields.take(8)) for _ in range(fields.uint(2))]
     checksums = take_checksums(fields)
     fields.end()  # F1-IDX-11
     check_parts(parts, layout)
