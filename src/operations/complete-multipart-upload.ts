@@ -1,6 +1,6 @@
-import { concatenate, streamOf } from '../base/streams.ts';
+import { concatenate } from '../base/streams.ts';
 import { EnvelopeError } from '../envelope/envelope-error.ts';
-import { buildIndex, type IndexPart, type ObjectIndex } from '../envelope/object-index.ts';
+import { buildIndexRegion, type IndexPart, type ObjectIndex } from '../envelope/object-index.ts';
 import { partPlaintextSize } from '../envelope/object-writer.ts';
 import type { Envelope } from '../envelope/envelope.ts';
 import { requestConditions } from '../s3/conditions.ts';
@@ -172,7 +172,7 @@ async function uploadIndex(
     })),
     checksums: [],
   };
-  const region = buildIndex({ secrets, index, layout: 'multipart', segmentSizeBytes: envelope.segmentSizeBytes });
+  const region = buildIndexRegion({ secrets, index, layout: 'multipart', segmentSizeBytes: envelope.segmentSizeBytes });
   const { backend, signal } = request;
   const address = uploadAddress(request);
   const last = parts.at(-1);
@@ -182,9 +182,9 @@ async function uploadIndex(
   if (partNumber > maxPartNumber) throw s3Error('InvalidArgument', 'Part number 10000 is kept for the index.');
   const body =
     last.staged === undefined
-      ? streamOf(region)
-      : concatenate(await backend.ledger.readStagedPart(address, last.staged, { signal }), streamOf(region));
-  const lengthBytes = region.length + (last.staged?.sizeBytes ?? 0);
+      ? region.stream()
+      : concatenate(await backend.ledger.readStagedPart(address, last.staged, { signal }), region.stream());
+  const lengthBytes = region.lengthBytes + (last.staged?.sizeBytes ?? 0);
   const { etag } = await backend.store.uploadPart({ ...address, partNumber, body, lengthBytes }, { signal });
   return [...before, { partNumber, etag }];
 }

@@ -1,11 +1,14 @@
-import { timingSafeEqual } from 'node:crypto';
-
-import { decodeEnvelope, envelopeHeader, metadataDigest, openEnvelope, payloadSize } from '../envelope/envelope.ts';
+import {
+  decodeEnvelope,
+  envelopeHeader,
+  openEnvelope,
+  payloadSize,
+  verifyMetadataDigest,
+} from '../envelope/envelope.ts';
 import type { Envelope, SealedMetadata } from '../envelope/envelope.ts';
-import { EnvelopeError } from '../envelope/envelope-error.ts';
 import { dekAad, ObjectSecrets } from '../envelope/object-secrets.ts';
 import { s3Error } from '../s3/s3-error.ts';
-import type { Headers, ObjectHead } from '../store/object-store.ts';
+import type { ObjectHead } from '../store/object-store.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 
 /** An object whose envelope was authenticated for this bucket and key. Dispose of the secrets. */
@@ -50,7 +53,7 @@ export async function openObject(
   const secrets = await unwrapSecrets(gateway, request, envelope);
   try {
     const metadata = openEnvelope(envelope, secrets);
-    checkMetadata(head.headers, metadata);
+    verifyMetadataDigest(metadata, head.headers);
     return { envelope, secrets, metadata, plaintextBytes: payloadSize(head.sizeBytes, metadata) };
   } catch (error) {
     secrets.dispose();
@@ -61,12 +64,6 @@ export async function openObject(
 /** Whether the request's policy lets objects be read that this gateway did not encrypt. */
 function mayReadUnencrypted({ policy }: ObjectRequest): boolean {
   return policy.encryption.mode === 'off' || policy.encryption.unencryptedReads === 'allow';
-}
-
-function checkMetadata(headers: Headers, metadata: SealedMetadata): void {
-  if (!timingSafeEqual(metadataDigest(headers), metadata.metadataDigest)) {
-    throw new EnvelopeError('authentication_failed', 'user metadata or Content-Type is not what was stored');
-  }
 }
 
 function notEncrypted({ policy }: ObjectRequest): Error {
