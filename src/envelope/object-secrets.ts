@@ -8,7 +8,7 @@ import { u16, u32 } from './field-reader.ts';
 import { maxPartNumber } from './sizes.ts';
 
 /** Length of a DEK and of every key derived from it. */
-export const dekBytes = 32;
+const dekBytes = 32;
 /** Length of the salt. */
 export const saltBytes = 32;
 /** Length of the commitment. */

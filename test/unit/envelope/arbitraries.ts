@@ -39,7 +39,7 @@ export const checksumList: fc.Arbitrary<readonly SealedChecksum[]> = fc
   );
 
 /** Any length that the format allows. */
-export const anyLength: fc.Arbitrary<number> = fc.oneof(
+const anyLength: fc.Arbitrary<number> = fc.oneof(
   fc.constantFrom(0, 1, largest),
   fc.maxSafeNat().map((value) => value % (largest + 1)),
 );

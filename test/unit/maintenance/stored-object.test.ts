@@ -5,7 +5,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { streamOf } from '../../../src/base/streams.ts';
 import { encodeEnvelope, sealEnvelope, type SealedChecksum } from '../../../src/envelope/envelope.ts';
-import { buildIndex } from '../../../src/envelope/object-index.ts';
+import { buildIndexRegion, contiguousRegion } from '../../../src/envelope/object-index.ts';
 import { ObjectSecrets } from '../../../src/envelope/object-secrets.ts';
 import { encryptObject, encryptPart } from '../../../src/envelope/object-writer.ts';
 import { storedSize } from '../../../src/envelope/sizes.ts';
@@ -63,7 +63,10 @@ async function make({ payload, layout = 'single', compression, ...sums }: Wanted
       parts.push({ partNumber, plaintextBytes: part.length, attemptTag: message.attemptTag });
     }
     const index = { totalPlaintextBytes: whole.length, parts, checksums: lateChecksums };
-    bytes = Buffer.concat([...messages, buildIndex({ secrets, index, layout, segmentSizeBytes })]);
+    bytes = Buffer.concat([
+      ...messages,
+      contiguousRegion(buildIndexRegion({ secrets, index, layout, segmentSizeBytes })),
+    ]);
   }
   const envelope = sealEnvelope(
     {
@@ -138,7 +141,7 @@ describe('a stored object', () => {
       return { partNumber: index + 1, plaintextBytes: partBytes, attemptTag: randomBytes(8) };
     });
     const index = { totalPlaintextBytes: parts.length * partBytes, parts, checksums: [] };
-    const region = buildIndex({ secrets, index, layout: 'multipart', segmentSizeBytes });
+    const region = contiguousRegion(buildIndexRegion({ secrets, index, layout: 'multipart', segmentSizeBytes }));
     const sizeBytes = storedSize(index.totalPlaintextBytes);
     const lengths: number[] = [];
     const bytes: StoredBytes = {
