@@ -9,6 +9,18 @@ import { textOf } from './support/xml.ts';
 
 const MiB = 1024 ** 2;
 
+function partOf(answer: S3Response, partNumber: number): Part {
+  assert.equal(answer.outcome, '200', answer.text);
+  assert.equal(answer.xml.name, 'CopyPartResult');
+  const age = Date.now() - Date.parse(textOf(answer.xml, 'LastModified') ?? '');
+  assert.ok(age >= -1000 && age < 300_000, `copied ${age} ms ago`);
+  return { partNumber, etag: textOf(answer.xml, 'ETag') ?? '' };
+}
+
+const range = (first: number, last: number): Record<string, string> => ({
+  'x-amz-copy-source-range': `bytes=${first}-${last}`,
+});
+
 describe('UploadPartCopy', () => {
   const suite = new CopySuite();
 
@@ -21,18 +33,6 @@ describe('UploadPartCopy', () => {
     const query = { partNumber: String(partNumber), uploadId };
     return suite.s3.send({ method: 'PUT', bucket, key, query, headers: { 'x-amz-copy-source': source, ...headers } });
   }
-
-  function partOf(answer: S3Response, partNumber: number): Part {
-    assert.equal(answer.outcome, '200', answer.text);
-    assert.equal(answer.xml.name, 'CopyPartResult');
-    const age = Date.now() - Date.parse(textOf(answer.xml, 'LastModified') ?? '');
-    assert.ok(age >= -1000 && age < 300_000, `copied ${age} ms ago`);
-    return { partNumber, etag: textOf(answer.xml, 'ETag') ?? '' };
-  }
-
-  const range = (first: number, last: number): Record<string, string> => ({
-    'x-amz-copy-source-range': `bytes=${first}-${last}`,
-  });
 
   /** An object of two parts, whose border lies at 5 MiB + 1. */
   async function twoParts(bucket: string, key: string): Promise<Buffer> {
