@@ -152,7 +152,7 @@ export class S3Client implements Disposable {
 }
 
 /** Percent-encoded path of a request. */
-export function pathOf({ bucket, key, rawPath }: S3Request): string {
+function pathOf({ bucket, key, rawPath }: S3Request): string {
   if (rawPath !== undefined) return rawPath;
   if (bucket === undefined) return '/';
   return encodePath(key === undefined ? `/${bucket}` : `/${bucket}/${key}`);

@@ -127,7 +127,7 @@ export function hmac(key: Uint8Array, text: string): Buffer {
 }
 
 /** All but `A-Z a-z 0-9 - . _ ~` as UTF-8 percent escapes. */
-export function uriEncode(text: string): string {
+function uriEncode(text: string): string {
   return encodeURIComponent(text).replaceAll(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
