@@ -11,15 +11,11 @@ import { plaintext, randomBytesOf, writePlaintext } from './support/plaintext.ts
 import { RecordingProxy } from './support/recording-proxy.ts';
 import { S3Agent, S3CallError, type S3Client } from './support/s3-client.ts';
 import { ownWorkspace } from './support/site.ts';
+import { messageSize } from './support/stored-object.ts';
 import { digest, fileDigest, filesUnder, until } from './support/workspace.ts';
 
 const mebibyte = 1024 * 1024;
 const bucket = 'parts-bucket';
-
-/** Bytes of a part's message in the backend: header, plaintext, 32 bytes for each segment (docs/format). */
-function storedPartBytes(plaintextBytes: number): number {
-  return 74 + plaintextBytes + 32 * Math.max(1, Math.ceil(plaintextBytes / 65_536));
-}
 
 async function isWhole(client: S3Client, key: string, expected: Buffer): Promise<void> {
   const got = await client.get(bucket, key);
@@ -82,7 +78,7 @@ for (const name of backendNames) {
       const second = randomBytesOf('second attempt', first.length);
       await send(first);
       const last = await send(second);
-      const [one, two] = await attempts(storedPartBytes(first.length), 2);
+      const [one, two] = await attempts(messageSize(first.length), 2);
       assert.ok(one !== undefined && two !== undefined);
       const keystream = new Needle(xor(first, second));
       assert.equal(keystream.findIn(xor(one, two)), undefined, 'the stored parts share a keystream');
@@ -95,7 +91,7 @@ for (const name of backendNames) {
       const bytes = randomBytesOf('same bytes', 5 * mebibyte + 78);
       await send(bytes);
       await send(bytes);
-      const [one, two] = await attempts(storedPartBytes(bytes.length), 2);
+      const [one, two] = await attempts(messageSize(bytes.length), 2);
       assert.ok(one !== undefined && two !== undefined);
       assert.equal(new Needle(one).findIn(two), undefined);
     });
@@ -181,7 +177,7 @@ for (const name of backendNames) {
       const files: Buffer[] = [];
       const send = async (bytes: Buffer) => {
         const part = await sender.uploadPart(upload, 1, bytes);
-        if (proxy === undefined) files.push(...(await newFiles(backend.root, storedPartBytes(bytes.length), files)));
+        if (proxy === undefined) files.push(...(await newFiles(backend.root, messageSize(bytes.length), files)));
         return { upload, part };
       };
       const attempts = async (lengthBytes: number, count: number): Promise<readonly Buffer[]> => {

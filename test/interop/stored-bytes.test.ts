@@ -9,6 +9,7 @@ import { Gateway } from './support/gateway.ts';
 import { plaintext, writePlaintext } from './support/plaintext.ts';
 import type { S3Client, Upload } from './support/s3-client.ts';
 import { ownWorkspace, startSite, type Site } from './support/site.ts';
+import { storedSize } from './support/stored-object.ts';
 import { digest, filesUnder } from './support/workspace.ts';
 
 const mebibyte = 1024 * 1024;
@@ -24,12 +25,6 @@ const objects: ReadonlyMap<string, Buffer> = new Map([
 ]);
 const unfinished = [plaintext('unfinished 1', 5 * mebibyte + 9), plaintext('unfinished 2', 70_001)] as const;
 const everything = new Needle(Buffer.concat([...objects.values(), ...unfinished]));
-
-/** Stored bytes of an object of this many plaintext bytes (docs/format). */
-function storedBytes(plaintextBytes: number): number {
-  const segments = Math.max(1, Math.ceil(plaintextBytes / 65_536));
-  return plaintextBytes + 32 * segments + 128 * (Math.floor(plaintextBytes / (5 * mebibyte)) + 1) + 256;
-}
 
 async function store(client: S3Client): Promise<Upload> {
   await client.createBucket(bucket);
@@ -144,7 +139,7 @@ for (const name of serverNames) {
       for (const [index, { Key }] of listed.entries()) await raw.get(bucket, Key, {}, join(folder, String(index)));
       assert.deepEqual(await leaks(folder), []);
       const sizes = new Map(listed.map(({ Key, Size }) => [Key, Size]));
-      for (const [key, bytes] of objects) assert.equal(sizes.get(key), storedBytes(bytes.length), key);
+      for (const [key, bytes] of objects) assert.equal(sizes.get(key), storedSize(bytes.length), key);
     });
 
     test('the search does find plaintext that is stored', async () => {
