@@ -43,14 +43,21 @@ export class TestKeyService implements KeyProvider {
   /** Signals that came with the calls, in order. */
   readonly signals: (AbortSignal | undefined)[] = [];
   /** What every call of this kind fails with. */
-  readonly failures: Partial<Record<Call, KeyErrorCode>> = {};
-  readonly #keks = new Map<string, Buffer>();
+  readonly failures: Partial<Record<Call, KeyErrorCode>>;
+  readonly #keks: Map<string, Buffer>;
   readonly #gates = new Map<Call, Promise<void>>();
   closed = false;
 
-  constructor(name = 'main') {
+  constructor(name = 'main', shared?: TestKeyService) {
     this.name = name;
-    this.rotate();
+    this.#keks = shared === undefined ? new Map<string, Buffer>() : shared.#keks;
+    this.failures = shared === undefined ? {} : shared.failures;
+    if (shared === undefined) this.rotate();
+  }
+
+  /** Another client of the same key in the same service. */
+  replica(): TestKeyService {
+    return new TestKeyService(this.name, this);
   }
 
   rotate(): void {
@@ -81,6 +88,7 @@ export class TestKeyService implements KeyProvider {
   }
 
   async wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
+    if (key.bytes.length !== 32) throw new RangeError('not a key of 32 bytes');
     this.wrappedMemory.push(key.bytes);
     await this.#begin('wrap', signal);
     const [version, kek] = [...this.#keks].at(-1) ?? ['', Buffer.alloc(32)];
@@ -94,6 +102,7 @@ export class TestKeyService implements KeyProvider {
     await this.#begin('unwrap', signal);
     const kek = this.#keks.get(version);
     if (kek === undefined) throw new KeyError('not_found', `no version ${version}`);
+    if (ciphertext.length !== 60) throw new KeyError('wrong_key', 'does not open');
     const decipher = createDecipheriv('aes-256-gcm', kek, ciphertext.subarray(0, 12)).setAAD(aadOf(context));
     decipher.setAuthTag(ciphertext.subarray(-16));
     try {
@@ -107,7 +116,8 @@ export class TestKeyService implements KeyProvider {
   }
 
   health(): Promise<Health> {
-    return Promise.resolve({ ok: true });
+    const reason = this.closed ? 'closed' : Object.values(this.failures)[0];
+    return Promise.resolve(reason === undefined ? { ok: true } : { ok: false, reason });
   }
 
   close(): Promise<void> {
@@ -116,6 +126,8 @@ export class TestKeyService implements KeyProvider {
   }
 
   async #begin(call: Call, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.closed) throw new KeyError('unavailable', 'closed');
     this.calls[call] += 1;
     this.signals.push(signal);
     await this.#gates.get(call);
