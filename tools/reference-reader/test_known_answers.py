@@ -1,4 +1,4 @@
-"""Known answers: FLOE's own, and the objects of format 1 (test/vectors)."""
+"""Known answers of FLOE itself (test/vectors/floe)."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class FloeKnownAnswers(unittest.TestCase):
                     floe_decrypt(wrong, segment, rotation)
             with self.subTest(name, change="aad"), self.assertRaises(reader.FormatError):
                 floe_decrypt(ciphertext, segment, rotation, b"This is aad")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,273 @@
+"""Independent writer of object format 1, for its vectors.
+
+Written from docs/format/format-1.md and docs/format/local-keyring.md alone; it shares no code with the gateway, nor with
+the reference reader. Every field can be set to a wrong value, before or after what authenticates it. All that has to be
+random is drawn from a seed, so that the same recipe always gives the same bytes: never use it for real data.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+
+MIB = 1 << 20
+PART = 5 * MIB
+UNIT = 65536
+BUCKET, KEY = "vector-bucket", "folder/käse"
+
+
+def be(value: int, count: int) -> bytes:
+    return value.to_bytes(count, "big")
+
+
+def sized(data: bytes, count: int = 1) -> bytes:
+    """The bytes behind their length."""
+    return be(len(data), count) + data
+
+
+class Draw:
+    """Bytes that look random and follow from a name."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._counter = name.encode(), 0
+
+    def __call__(self, count: int) -> bytes:
+        self._counter += 1
+        return hashlib.shake_256(b"object format 1 vectors/" + self._name + be(self._counter, 4)).digest(count)
+
+
+@dataclass
+class Message:
+    """One part. Without a plaintext, that one is taken whose ciphertext is zero throughout, so that the vector is small."""
+
+    number: int
+    length: int
+    plaintext: bytes | None = None
+    key_number: int | None = None
+    aad: bytes | None = None
+    params: bytes | None = None
+    cuts: list[tuple[int, int, bool]] | None = None
+    """Segments as (number, length, final), where they are not those of the document."""
+    length_fields: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class Recipe:
+    """An object, right unless something here says otherwise. `before` is changed before the envelope is sealed, `after`
+    afterwards; all of them hold bytes under the names of the document's fields."""
+
+    name: str
+    messages: list[Message]
+    layout: int = 0
+    suite: int = 1
+    log2: int = 16
+    policy: bytes = b"default"
+    kek_version: str = "1"
+    kek_name: str = "local"
+    dek_bucket: str = BUCKET
+    dek_key: str = KEY
+    bucket_key_context: tuple[bytes, bytes] | None = None
+    commitment_xor: int = 0
+    attempts_known: bool = True
+    headers: dict[str, bytes] = field(default_factory=dict)
+    canonical: dict[str, bytes] | None = None
+    """Names and values that the digest is made of, where they differ from `headers`."""
+    before: dict[str, bytes] = field(default_factory=dict)
+    after: dict[str, bytes] = field(default_factory=dict)
+    metadata: dict[str, bytes] = field(default_factory=dict)
+    index: dict[str, bytes] = field(default_factory=dict)
+    index_entries: list[tuple[int, int, bytes]] | None = None
+    index_aad: Callable[[bytes, int], bytes] | None = None
+    index_key: bytes = b"s3eg1 index"
+    sealed_length: int | None = None
+    magic: bytes = b"S3E1"
+    padding: Callable[[int], bytes] = bytes
+    edit_messages: Callable[[list[bytes], "Recipe"], list[bytes]] | None = None
+    edit_stored: Callable[[bytes], bytes] | None = None
+    edit_envelope: Callable[[bytes], bytes] | None = None
+    edit_text: Callable[[bytes], bytes] | None = None
+    headers_after: dict[str, bytes | None] = field(default_factory=dict)
+    sealed_checksums: bytes = b"\0"
+    index_checksums: bytes = b"\0"
+
+
+@dataclass
+class Written:
+    stored: bytes
+    headers: dict[str, bytes]
+    plaintext: bytes
+    bucket_key: bytes
+    keyring: dict[int, bytes]
+    parts: list[tuple[int, int, bytes]]
+
+
+class Writer:
+    """Writes one recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.draw = Draw(recipe.name)
+        shared = Draw("keys that all objects share")
+        self.keyring = {1: shared(32), 2: shared(32)}
+        self.bucket_key, self.dek, self.salt = shared(32), self.draw(32), self.draw(32)
+        commitment = bytearray(self.derive(b"s3eg1 commit"))
+        commitment[31] ^= recipe.commitment_xor
+        self.commitment = bytes(commitment)
+
+    def derive(self, info: bytes) -> bytes:
+        return HKDF(SHA384(), 32, self.salt, info).derive(self.dek)
+
+    def seal(self, key: bytes, plaintext: bytes, aad: bytes) -> bytes:
+        nonce = self.draw(12)
+        return nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
+
+    # Section 5
+
+    def message(self, message: Message) -> tuple[bytes, bytes]:
+        """The message and its plaintext."""
+        recipe = self.recipe
+        aead, step = (0x00 if recipe.suite == 1 else 0x80), 1 << recipe.log2
+        params = message.params or bytes([aead, 0]) + be(step + 32, 4) + be(32, 4)
+        prefix = params + self.draw(32)
+        aad = message.aad
+        if aad is None:
+            aad = b"s3eg1 message" + be(message.number, 4) + bytes([recipe.layout])
+        number = message.number if message.key_number is None else message.key_number
+        key = self.derive(b"s3eg1 part " + be(number, 4))
+
+        def kdf(prk: bytes, purpose: bytes, count: int) -> bytes:
+            return HKDFExpand(SHA384(), count, prefix + purpose + aad).derive(prk)
+
+        segment_key = kdf(kdf(key, b"MESSAGE_KEY:", 48), b"DEK:" + be(0, 8), 32)
+        cipher = AESGCM(segment_key) if params[0] == 0 else ChaCha20Poly1305(segment_key)
+        out, plaintext = [prefix + kdf(key, b"HEADER_TAG:", 32)], []
+        for at, (k, length, final) in enumerate(message.cuts or cuts(message.length, step)):
+            nonce, place = self.draw(12), be(k, 8) + bytes([final])
+            if message.plaintext is None:
+                piece = cipher.encrypt(nonce, bytes(length), place)[:length]  # the key stream itself
+            else:
+                done = sum(map(len, plaintext))
+                piece = message.plaintext[done : done + length]
+            named = message.length_fields.get(at, length + 32 if final else 0xFFFFFFFF)
+            out += [be(named, 4), nonce, cipher.encrypt(nonce, piece, place)]
+            plaintext.append(piece)
+        return b"".join(out), b"".join(plaintext)
+
+    # Section 6
+
+    def region(self, messages: list[bytes], parts: list[tuple[int, int, bytes]], size: int, taken: int) -> bytes:
+        recipe = self.recipe
+        total = sum(length for _, length, _ in parts)
+        entries = parts if recipe.index_entries is None else recipe.index_entries
+        fields = {
+            "version": b"\1",
+            "layout": bytes([recipe.layout]),
+            "total": be(total, 8),
+            "count": be(len(entries), 2),
+            "entries": b"".join(be(number, 2) + be(length, 8) + tag for number, length, tag in entries),
+            "checksums": recipe.index_checksums,
+            "rest": b"",
+        }
+        plaintext = b"".join({**fields, **recipe.index}.values())
+        aad = b"s3eg1 index" + bytes([1]) + self.commitment + be(size, 8)
+        if recipe.index_aad is not None:
+            aad = recipe.index_aad(self.commitment, size)
+        sealed = self.seal(self.derive(recipe.index_key), plaintext, aad)
+        length = len(sealed) if recipe.sealed_length is None else recipe.sealed_length
+        end = sealed + be(length, 4) + recipe.magic
+        return recipe.padding(size - taken - len(end)) + end
+
+    # Sections 4, 7 and 8
+
+    def envelope(self, floe_header: bytes, total: int) -> bytes:
+        recipe = self.recipe
+        context = recipe.bucket_key_context or (recipe.policy, BUCKET.encode())
+        kek_aad = b"s3eg1 kek" + sized(context[0], 2) + sized(context[1], 2)
+        dek_aad = b"s3eg1 dek" + sized(recipe.dek_bucket.encode(), 2) + sized(recipe.dek_key.encode(), 2) + self.commitment
+        kek = self.keyring.get(int(recipe.kek_version)) if recipe.kek_version.isdigit() else None
+        wrapped = self.draw(60) if kek is None else self.seal(kek, self.bucket_key, kek_aad)
+        fields = {
+            "version": b"\1",
+            "suite": bytes([recipe.suite]),
+            "log2": bytes([recipe.log2]),
+            "layout": bytes([recipe.layout]),
+            "salt": self.salt,
+            "commitment": self.commitment,
+            "policy": sized(recipe.policy),
+            "kek name": sized(recipe.kek_name.encode()),
+            "kek version": sized(recipe.kek_version.encode()),
+            "wrapped bucket key": sized(wrapped, 2),
+            "wrapped dek": self.seal(self.bucket_key, self.dek, dek_aad),
+            "floe header": floe_header if recipe.layout == 0 else b"",
+        }
+        fields.update(recipe.before)
+        metadata = {
+            "digest": self.digest(),
+            "checksums": recipe.sealed_checksums,
+            "payload": b"\1" + be(total, 8) if recipe.layout == 0 else b"\0",
+            "compression": b"\0",
+            "rest": b"",
+        }
+        metadata.update(recipe.metadata)
+        before = b"".join(fields.values())
+        fields["sealed"] = self.seal(self.derive(b"s3eg1 meta"), b"".join(metadata.values()), before)
+        fields.update(recipe.after)
+        return b"".join(fields.values())
+
+    # Section 9; the canonical values come from the recipe
+
+    def digest(self) -> bytes:
+        recipe = self.recipe
+        fields = {"content-type": b"binary/octet-stream", **recipe.headers, **(recipe.canonical or {})}
+        digest = hashlib.sha256(b"s3eg1 metadata")
+        for name in sorted(fields, key=str.encode):
+            digest.update(sized(name.encode(), 4) + sized(fields[name], 4))
+        return digest.digest()
+
+    # Section 2
+
+    def write(self) -> Written:
+        recipe = self.recipe
+        made = [self.message(message) for message in recipe.messages]
+        messages = [message for message, _ in made]
+        tags = [message[42:50] if recipe.attempts_known else bytes(8) for message in messages]
+        parts = [(m.number, m.length, tag) for m, tag in zip(recipe.messages, tags)]
+        total = sum(m.length for m in recipe.messages)
+        size = total + 32 * max(1, -(-total // 65536)) + 128 * (total // 5242880 + 1) + 256
+        step = 1 << recipe.log2
+        taken = sum(74 + m.length + 32 * max(1, -(-m.length // step)) for m in recipe.messages)
+        region = self.region(messages, parts, size, taken)
+        envelope = self.envelope(messages[0][:74], total)
+        if recipe.edit_messages is not None:
+            messages = recipe.edit_messages(messages, recipe)
+        stored = b"".join(messages) + region
+        if recipe.edit_stored is not None:
+            stored = recipe.edit_stored(stored)
+        return Written(stored, self.headers(envelope), b"".join(p for _, p in made), self.bucket_key, self.keyring, parts)
+
+    def headers(self, envelope: bytes) -> dict[str, bytes]:
+        recipe = self.recipe
+        if recipe.edit_envelope is not None:
+            envelope = recipe.edit_envelope(envelope)
+        text = base64.urlsafe_b64encode(envelope).rstrip(b"=")
+        if recipe.edit_text is not None:
+            text = recipe.edit_text(text)
+        label = f"{recipe.kek_name}:{recipe.kek_version}".encode()
+        headers = {**recipe.headers, "x-amz-meta-s3eg": text, "x-amz-meta-s3eg-key": label, **recipe.headers_after}
+        return {name: value for name, value in headers.items() if value is not None}
+
+
+def cuts(length: int, step: int) -> list[tuple[int, int, bool]]:
+    """Segments of a part as (number, length, final)."""
+    count = max(1, -(-length // step))
+    return [(k, min(step, length - k * step), k == count - 1) for k in range(count)]
+
+
+def write(recipe: Recipe) -> Written:
+    return Writer(recipe).write()
