@@ -35,15 +35,16 @@ export class Connection {
     return this.#current;
   }
 
-  /** Takes the next request. */
-  accept(next: NodeExchange): void {
+  /** Takes the next request. Where that begins a run of requests, answers its end, which never rejects. */
+  accept(next: NodeExchange): Promise<void> | undefined {
     if (this.#queue.length >= maxPipelined) {
       this.socket.destroy();
-      return;
+      return undefined;
     }
     const exchange = new Exchange(next, this.#remoteAddress, this.#options);
-    if (this.#current === undefined) void this.#run(exchange);
-    else this.#queue.push(exchange);
+    if (this.#current === undefined) return this.#run(exchange);
+    this.#queue.push(exchange);
+    return undefined;
   }
 
   /** No byte moved for the idle timeout: ends what waits for the client, leaves alone what waits for us. */

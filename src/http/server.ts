@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Connection } from './connection.ts';
 import { listenerError, type ListenerErrorCode } from './error-document.ts';
@@ -45,6 +46,8 @@ const maxHeaderBytes = 32 * 1024;
 /** Buffer of each connection per direction: large enough that a stream needs few wake-ups. */
 const highWaterMarkBytes = 256 * 1024;
 const handshakeTimeoutMs = 30_000;
+/** How long the end of a drain waits for the handlers of requests that were cut off. */
+const abortGraceMs = 2000;
 
 /** Which error a failure of the parser is answered with; undefined where no answer can be given. */
 function errorCodeOf(error: NodeJS.ErrnoException): ListenerErrorCode | undefined {
@@ -101,6 +104,8 @@ export class HttpServer {
   readonly #exchangeOptions: ExchangeOptions;
   readonly #idleTimeoutMs: number;
   readonly #connections = new Map<Duplex, Connection>();
+  /** Runs of requests whose handlers are not done yet, also where the connection is gone. */
+  readonly #running = new Set<Promise<void>>();
   #draining = false;
   #closing: Promise<void> | undefined;
 
@@ -141,7 +146,8 @@ export class HttpServer {
 
   /**
    * Drains: accepts nothing new, closes idle connections, lets running requests end. After `drainTimeoutMs` what still
-   * runs is aborted. Resolves when every connection is closed; calling it again gives the same promise.
+   * runs is aborted, and its handlers get a moment to return. Resolves when every connection is closed; calling it again
+   * gives the same promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#drain();
@@ -159,7 +165,10 @@ export class HttpServer {
       });
     });
     const accept = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
-      this.#connections.get(message.socket)?.accept({ message, response, expectsContinue });
+      const run = this.#connections.get(message.socket)?.accept({ message, response, expectsContinue });
+      if (run === undefined) return;
+      this.#running.add(run);
+      void run.then(() => this.#running.delete(run));
     };
     server.on('request', (message, response) => accept(message, response, false));
     server.on('checkContinue', (message, response) => accept(message, response, true));
@@ -212,6 +221,15 @@ export class HttpServer {
     const deadline = setTimeout(() => this.#abortAll(), this.#options.drainTimeoutMs);
     await closed;
     clearTimeout(deadline);
+    await this.#handlersDone();
+  }
+
+  /** Requests that were cut off: their handlers still put in order what they began, which takes the store. */
+  async #handlersDone(): Promise<void> {
+    const timer = new AbortController();
+    const tooLong = sleep(abortGraceMs, undefined, { signal: timer.signal }).catch(() => {});
+    await Promise.race([Promise.all(this.#running), tooLong]);
+    timer.abort();
   }
 
   #abortAll(): void {

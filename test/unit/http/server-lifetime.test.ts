@@ -60,6 +60,28 @@ test('drain ends a connection whose answer had already begun as keep-alive', asy
   await closing;
 });
 
+test('the end of a drain waits for what handlers of aborted requests still do', async () => {
+  const done: string[] = [];
+  await using server = await startServer({
+    drainTimeoutMs: 30,
+    handler: async ({ signal }) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      done.push('cleaned up');
+      return { status: 200, headers: {} };
+    },
+  });
+  const client = await RawClient.connect(server);
+  client.send(get);
+  // Aborted by its client before the drain, and by the drain: both are waited for.
+  const gone = await RawClient.connect(server);
+  gone.send(get);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  gone.socket.destroy();
+  await server.close();
+  assert.deepEqual(done, ['cleaned up', 'cleaned up']);
+});
+
 test('after the drain deadline running requests are aborted', async () => {
   const aborted = deferred<void>();
   const reached = deferred<void>();
