@@ -115,6 +115,10 @@ describe('s3eg inspect', () => {
       return problems[0];
     };
     await saveWithSidecar(join(cwd, 'object'), { ...object, bytes: object.bytes.subarray(0, -100_000) });
+    const cut = /^the stored object has another length than was sealed$/;
+    assert.match(await problemOf(...place('single.bin'), ...keyring), cut);
+    const endless = Buffer.concat([object.bytes.subarray(0, -4), Buffer.from('none')]);
+    await saveWithSidecar(join(cwd, 'object'), { ...object, bytes: endless });
     assert.match(await problemOf(...place('single.bin'), ...keyring), /^the object does not end in an index$/);
     await saveWithSidecar(join(cwd, 'object'), object);
     assert.match(await problemOf(...place('other'), ...keyring), /Were these its bucket and key/);
