@@ -108,17 +108,21 @@ function watched(
   };
 }
 
+/** Stands in log and metrics for the answer that nobody is there to get; no client sees it. */
+const clientGoneStatus = 499;
+
 function failed(error: unknown, request: PipelineRequest, gateway: Gateway, progress: Progress): PipelineResponse {
   const answer = toS3Error(error);
   reportDecryptionFailure(error, request, gateway, progress);
   const { rawPath } = splitTarget(request.target);
   const rendered = renderError(answer, { resource: rawPath, requestId: request.requestId, hostId });
+  const outcome = outcomeOf(answer, request);
   report(request, gateway, progress, {
-    status: answer.status,
+    status: outcome === 'aborted' ? clientGoneStatus : answer.status,
     bytesOut: 0,
-    outcome: outcomeOf(answer, request),
+    outcome,
     errorCode: answer.code,
-    ...(answer.status >= 500 ? { error } : {}),
+    ...(outcome === 'server_error' ? { error } : {}),
   });
   const headers = errorHeaders(answer, rendered.headers, progress);
   if (answer.status === 304 || request.method === 'HEAD') return { status: rendered.status, headers };
@@ -127,7 +131,8 @@ function failed(error: unknown, request: PipelineRequest, gateway: Gateway, prog
 
 function outcomeOf({ status }: S3Error, { signal }: PipelineRequest): RequestOutcome {
   if (signal.aborted) return 'aborted';
-  return status >= 500 ? 'server_error' : 'client_error';
+  // 501 is no fault: the client asked for what is not served.
+  return status >= 500 && status !== 501 ? 'server_error' : 'client_error';
 }
 
 /** A backend's 304 or 412 may name the ETag: in the client's form, as everywhere. */

@@ -14,7 +14,7 @@ export const metricCatalogue = {
   requests: {
     name: 's3eg_requests_total',
     type: 'counter',
-    help: 'S3 requests that were answered or broken off, by operation and HTTP status.',
+    help: 'S3 requests that were answered or broken off, by operation and HTTP status; 499: the client was gone first.',
     labels: ['operation', 'status'],
   },
   requestDuration: {

@@ -5,8 +5,8 @@ import type { Counter, Gauge, Histogram, MetricsRegistry } from './metrics.ts';
 /** How a request ended, seen from outside. */
 export type RequestOutcome =
   | 'ok'
-  | 'client_error' // answered 4xx
-  | 'server_error' // answered 5xx
+  | 'client_error' // answered 4xx, or 501: what a client asked for that is not served
+  | 'server_error' // answered another 5xx
   | 'broken' // the connection was broken because the answer failed on its way
   | 'aborted'; // the client went away
 

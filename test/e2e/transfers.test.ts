@@ -159,6 +159,11 @@ describe('a client that goes away', () => {
       await gateway.untilStored(files, `${sentBytes} bytes sent`);
       assert.equal((await s3.get('bucket', 'victim')).text, 'as it was');
     }
+    const scraped = await scrape(gateway);
+    const requests = { operation: 'PutObject', status: '499' };
+    assert.equal(valueOf(scraped, 's3eg_requests_total', requests), 5, 'counted as what the client did');
+    assert.equal(valueOf(scraped, 's3eg_requests_total', { status: '500' }), 0);
+    assert.ok(gateway.process.logLines().every(({ level }) => level !== 'error'));
   });
 
   it('in the middle of a part leaves the upload as it was', async () => {
