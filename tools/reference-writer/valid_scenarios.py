@@ -6,7 +6,7 @@ import hashlib
 import zlib
 
 from s3eg_writer import MIB, PART, UNIT, be, sized
-from scenario import Scenario, message, multipart, single
+from scenario import Scenario, multipart, single
 
 TEXT = b"The quick brown fox jumps over the lazy dog. " * 3
 
