@@ -4,9 +4,11 @@ export interface CliIo {
   readonly cwd: string;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
-  /** Whether somebody watches `err` on a terminal. */
+  /** Whether somebody watches `err` on a terminal that a progress bar fits on. */
   readonly errIsTerminal: boolean;
 }
+
+const minBarColumns = 60;
 
 /** The process's own. */
 export function processIo(): CliIo {
@@ -15,7 +17,8 @@ export function processIo(): CliIo {
     cwd: process.cwd(),
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    errIsTerminal: process.stderr.isTTY,
+    // Terminals without a size (0 columns) exist: containers, some supervisors. A bar would be a letter a line there.
+    errIsTerminal: process.stderr.isTTY && process.stderr.columns >= minBarColumns,
   };
 }
 

@@ -28,6 +28,8 @@ export interface ProgressOptions {
 
 const linesEveryMs = 10_000;
 const barEveryMs = 100;
+/** Leaves room for the text on 80 columns. */
+const barColumns = 24;
 
 /** A bar on a terminal, plain lines elsewhere. */
 export function createProgress(io: CliIo, options: ProgressOptions): Progress {
@@ -105,7 +107,13 @@ class BarProgress implements Progress {
     this.#io = io;
     this.#options = options;
     this.#pace = new Pace(barEveryMs, options.clock ?? systemClock);
-    this.#bar = progress({ max: options.totalBytes, style: 'block', withGuide: false, output: process.stderr });
+    this.#bar = progress({
+      max: options.totalBytes,
+      size: barColumns,
+      style: 'block',
+      withGuide: false,
+      output: process.stderr,
+    });
     this.#bar.start(options.title);
     releaseKeyboard();
   }

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
-import { once } from 'node:events';
-import { watch } from 'node:fs';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { finish, launcher, s3eg, s3egHere, start, startGateway, temporaryFolder } from './support/cli-support.ts';
+import { s3eg, s3egHere, temporaryFolder } from './support/cli-support.ts';
 import { contentOf, filesBelow, fixtureBucket, StoredFixture, summaryOf } from './support/decrypt-fixture.ts';
-import { fetchStored, headObjectJson, saveWithSidecar } from './support/stored-object.ts';
+import { headObjectJson, saveWithSidecar } from './support/stored-object.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -324,39 +322,5 @@ describe('s3eg decrypt of a file', () => {
     const hollow = await s3egHere(['decrypt', 'hollow', '--bucket', 'b', '--output', 'o', ...keyring], { cwd: work });
     assert.equal(hollow.code, 3);
     assert.match(hollow.stderr, /there is no file below/);
-  });
-
-  it('leaves nothing behind when it is stopped in the middle of an object', async (context) => {
-    const work = await temporaryFolder(context);
-    const { client, stop } = await startGateway(context, fixture.folder);
-    await client.createBucket('large');
-    await client.put('large', 'large.bin', Buffer.alloc(96 * mebibyte, 7));
-    assert.equal(await stop(), 0);
-    const large = (await fetchStored(fixture.folder, 'large', ['large.bin'])).get('large.bin');
-    assert.ok(large !== undefined);
-    await saveWithSidecar(join(work, 'object'), large);
-    const args = ['decrypt', 'object', '--bucket', 'large', '--key', 'large.bin', ...keyring];
-    for (const [signal, code] of [
-      ['SIGINT', 130],
-      ['SIGTERM', 143],
-    ] as const) {
-      const output = join(work, signal);
-      await mkdir(output);
-      const watcher = watch(output);
-      const child = start([process.execPath, launcher, ...args, '--output', join(output, 'plain')], { cwd: work });
-      // The first that appears is the file that is being written.
-      once(watcher, 'change').then(
-        () => child.kill(signal),
-        () => {},
-      );
-      const result = await finish(child);
-      watcher.close();
-      assert.deepEqual([result.code, result.signal], [code, null], result.stderr);
-      assert.equal(
-        result.stdout,
-        `Decrypted 0 objects (0 bytes).\nStopped by ${signal}: the rest was not decrypted.\n`,
-      );
-      assert.deepEqual(await filesBelow(output), []);
-    }
   });
 });
