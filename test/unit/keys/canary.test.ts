@@ -238,6 +238,22 @@ test('failures of the key service are told as what they are', async () => {
   }
 });
 
+test('a key service that goes away before the canary is opened is away, not wrong', async () => {
+  for (const code of ['unavailable', 'denied', 'misconfigured'] as const) {
+    const { store } = memoryStore();
+    const provider = new TestKeyService();
+    await checkCanary({ provider, store });
+    const failure = new KeyError(code, 'for the test');
+    const unwrap = provider.unwrap.bind(provider);
+    let calls = 0;
+    provider.unwrap = (...call) => {
+      calls += 1;
+      return calls === 1 ? unwrap(...call) : Promise.reject(failure);
+    };
+    await assert.rejects(checkCanary({ provider, store }), (error) => error === failure);
+  }
+});
+
 test('a failure of the store ends the check', async () => {
   const failure = new Error('the backend is away');
   const store: CanaryStore = { read: () => Promise.reject(failure), write: () => Promise.reject(failure) };
