@@ -4,7 +4,8 @@ import { inspect } from 'node:util';
 
 import { KeyError } from '../../../../src/keys/key-provider.ts';
 import { parseKeyring, serialiseKeyring } from '../../../../src/keys/local/keyring-document.ts';
-import { keyringText, written } from './support.ts';
+import { isZero } from '../support.ts';
+import { keyringText, watchKeys, written } from './support.ts';
 
 const [one, two] = [written(1), written(2)];
 const zero = Buffer.alloc(32).toString('base64');
@@ -124,6 +125,17 @@ for (const [what, [text, message]] of Object.entries(refused)) {
     );
   });
 }
+
+test('the keys of a keyring that is refused are zeroed, and so is what they were decoded into', (t) => {
+  const { keys, decoded } = watchKeys(t);
+  for (const [text] of Object.values(refused)) assert.throws(() => parseKeyring(text, 'f'));
+  assert.ok(keys.length >= 5, `${keys.length}`);
+  assert.ok(keys.every(isZero));
+  const before = keys.length;
+  assert.equal(parseKeyring(keyringText(one, two), 'f').length, 2);
+  assert.deepEqual(keys.slice(before).map(isZero), [false, false]);
+  assert.ok(decoded.every(isZero));
+});
 
 test('a key put where a name belongs is not shown', () => {
   for (const name of [one.key, Buffer.from(one.key, 'base64').toString('hex'), 'x'.repeat(25)]) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -168,6 +169,21 @@ test('a change that fails leaves the file as it was, and no lock', async (t) => 
   await refusal(changeKeyring(join(directory, 'none.json'), () => assert.fail('changed')));
   await writeKeyring(file, 'not a keyring');
   await refusal(changeKeyring(file, () => assert.fail('changed')));
+  assert.deepEqual(await readdir(directory), ['keyring.json']);
+});
+
+test('a change that cannot be put in place leaves no file with keys behind', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, 'keyring.json');
+  await writeKeyring(file, text);
+  const { message } = await refusal(
+    changeKeyring(file, () => {
+      rmSync(file);
+      mkdirSync(file);
+      return { content: text, result: undefined };
+    }),
+  );
+  assert.match(message, /^keyring .+ cannot be changed \(\w+\)$/);
   assert.deepEqual(await readdir(directory), ['keyring.json']);
 });
 

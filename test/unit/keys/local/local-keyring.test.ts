@@ -10,8 +10,8 @@ import { inspect, promisify } from 'node:util';
 
 import { SecretBytes } from '../../../../src/crypto/secret-bytes.ts';
 import { LocalKeyring } from '../../../../src/keys/local/local-keyring.ts';
-import { context, keyError, TestClock } from '../support.ts';
-import { keyringText, temporaryDirectory, written, writeKeyring, type WrittenKey } from './support.ts';
+import { context, isZero, keyError, TestClock } from '../support.ts';
+import { keyringText, temporaryDirectory, watchKeys, written, writeKeyring, type WrittenKey } from './support.ts';
 
 const run = promisify(execFile);
 
@@ -67,6 +67,8 @@ test('a rotation adds a version, keeps the others, and is used at once', async (
   using key = secret();
   const old = await keyring.wrap(key, context);
   clock.pass(86_400_000);
+  // Looked at a moment ago: the rotation has to be seen all the same.
+  await keyring.describe();
   assert.equal(await keyring.rotate(), '8');
   const keys = await keysIn(file);
   assert.deepEqual(keys.slice(0, 2), [written(1), written(7)]);
@@ -148,6 +150,29 @@ test('a version that another process added is found at once by who needs it, and
     using opened = await keyring.unwrap(wrapped, context);
     assert.ok(opened.equals(key));
   }
+});
+
+test('a clock that was put back does not hide a rotation', async (t) => {
+  const { clock, keyring, open } = await setUp(t);
+  await (await open()).rotate();
+  clock.pass(-3_600_000);
+  assert.deepEqual(await keyring.describe(), { versions: ['2', '1'] });
+});
+
+test('keys that were replaced, refused or closed are zeroed', async (t) => {
+  const { keys } = watchKeys(t);
+  const { file, keyring } = await setUp(t, written(1));
+  assert.deepEqual(keys.map(isZero), [false]);
+  await writeKeyring(file, keyringText(written(1), written(2)));
+  await keyring.health();
+  assert.deepEqual(keys.map(isZero), [true, false, false]);
+  await writeKeyring(file, keyringText(written(1), { ...written(3), version: '2' }));
+  await keyring.health();
+  assert.deepEqual(keys.map(isZero), [true, false, false, true, true]);
+  await assert.rejects(keyring.rotate());
+  assert.deepEqual(keys.slice(5).map(isZero), [true, true]);
+  await keyring.close();
+  assert.ok(keys.every(isZero));
 });
 
 /** What may go wrong with the file under a running gateway, and what health then says. */

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
+import { SecretBytes } from '../../../../src/crypto/secret-bytes.ts';
+
 /** One entry of a keyring file as it stands there. */
 export interface WrittenKey {
   readonly version: string;
@@ -15,6 +17,19 @@ export async function temporaryDirectory(context: TestContext): Promise<string> 
   const directory = await mkdtemp(join(tmpdir(), 's3eg-keyring-'));
   context.after(() => rm(directory, { recursive: true }));
   return directory;
+}
+
+/** Memory of every key that is read from now on, in order, and the buffers that it was decoded into before. */
+export function watchKeys(context: TestContext): { readonly keys: Uint8Array[]; readonly decoded: Uint8Array[] } {
+  const keys: Uint8Array[] = [];
+  const decoded: Uint8Array[] = [];
+  context.mock.method(SecretBytes, 'copyOf', (bytes: Uint8Array) => {
+    const memory = new Uint8Array(bytes);
+    keys.push(memory);
+    decoded.push(bytes);
+    return new SecretBytes(memory);
+  });
+  return { keys, decoded };
 }
 
 /** An entry whose 32 bytes are easy to find again: 0xN0 … */
