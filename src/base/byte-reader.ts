@@ -1,4 +1,5 @@
 import type { ByteStream } from './byte-stream.ts';
+import { release } from './chunk-memory.ts';
 import { CodedError } from './coded-error.ts';
 
 /** The stream ended before the bytes that were asked for. */
@@ -22,6 +23,10 @@ export class ReaderClosedError extends CodedError<'closed'> {
 export class ByteReader {
   readonly #source: AsyncIterator<Uint8Array>;
   #pending: Uint8Array | undefined;
+  /** The chunk that `#pending` is the rest of. */
+  #pendingChunk: Uint8Array | undefined;
+  /** Chunks whose last piece was lent. */
+  #lent: Uint8Array[] = [];
   #ended = false;
   #failure: Error | undefined;
 
@@ -31,19 +36,38 @@ export class ByteReader {
 
   /** The next `length` bytes as pieces (none of them empty); fewer only where the stream ends. */
   async read(length: number): Promise<Uint8Array[]> {
+    return this.#take(length);
+  }
+
+  /**
+   * As `read`, but the pieces may be used only until the next call, which frees their memory, where their chunks were
+   * handed over (see chunk-memory.ts).
+   */
+  async lend(length: number): Promise<Uint8Array[]> {
+    const usedUp = this.#lent;
+    this.#lent = [];
+    for (const chunk of usedUp) release(chunk);
+    return this.#take(length, this.#lent);
+  }
+
+  async #take(length: number, usedUp?: Uint8Array[]): Promise<Uint8Array[]> {
     const pieces: Uint8Array[] = [];
     let missing = length;
     while (missing > 0) {
-      const chunk = this.#pending ?? (await this.#pull());
-      if (chunk === undefined) break;
-      if (chunk.length > missing) {
-        pieces.push(chunk.subarray(0, missing));
-        this.#pending = chunk.subarray(missing);
+      const piece = this.#pending ?? (await this.#pull());
+      if (piece === undefined) break;
+      const chunk = this.#pendingChunk ?? piece;
+      if (piece.length > missing) {
+        pieces.push(piece.subarray(0, missing));
+        this.#pending = piece.subarray(missing);
+        this.#pendingChunk = chunk;
         break;
       }
-      pieces.push(chunk);
-      missing -= chunk.length;
+      pieces.push(piece);
+      usedUp?.push(chunk);
+      missing -= piece.length;
       this.#pending = undefined;
+      this.#pendingChunk = undefined;
     }
     return pieces;
   }
@@ -76,6 +100,7 @@ export class ByteReader {
       this.#pending ??= await this.#pull();
       const chunk = this.#pending;
       this.#pending = undefined;
+      this.#pendingChunk = undefined;
       return chunk;
     });
   }
@@ -87,6 +112,8 @@ export class ByteReader {
    */
   async close(): Promise<void> {
     this.#pending = undefined;
+    this.#pendingChunk = undefined;
+    this.#lent = [];
     if (this.#ended || this.#failure !== undefined) return;
     this.#failure = new ReaderClosedError();
     await this.#source.return?.();

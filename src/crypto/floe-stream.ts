@@ -24,7 +24,7 @@ export function encryptMessage(encryptor: FloeEncryptor, plaintext: ByteStream):
   let finished = false;
   return streamOver(reader, async () => {
     if (finished) return undefined;
-    const pieces = await reader.read(encryptor.parameters.segmentSizeBytes);
+    const pieces = await reader.lend(encryptor.parameters.segmentSizeBytes);
     finished = await reader.atEnd();
     const prefix = position === 0 ? encryptor.header : undefined;
     const segment = encryptor.encryptSegment(position, pieces, finished, prefix);
@@ -83,7 +83,7 @@ async function readSegment(
 ): Promise<Uint8Array[]> {
   const isLast = index === range.segmentCount - 1;
   const wanted = isLast ? range.lastSegmentBytes : decryptor.encryptedSegmentBytes;
-  const pieces = await reader.read(wanted);
+  const pieces = await reader.lend(wanted);
   const got = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (got < wanted) throw new FloeError('truncated', 'stream ended before the end of the message');
   return decryptor.decryptSegment(range.firstSegment + index, pieces, isLast && range.finalIncluded);

@@ -6,6 +6,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 
+import { handOver, release } from '../base/chunk-memory.ts';
 import { aeadIvBytes, aeadKeyBytes, aeadTagBytes, createAeadCipher, createAeadDecipher } from './aead.ts';
 import {
   FloeError,
@@ -103,12 +104,15 @@ export class FloeEncryptor implements Disposable {
     cipher.setAAD(segmentAad(position, isFinal));
     let offset = start + segmentPrefixBytes;
     for (const piece of forCipher(pieces, length)) {
-      output.set(cipher.update(piece), offset);
+      const ciphertext = handOver(cipher.update(piece));
+      output.set(ciphertext, offset);
+      // Freed while it is hot: the next piece gets the same memory.
+      release(ciphertext);
       offset += piece.length;
     }
     cipher.final();
     output.set(cipher.getAuthTag(), offset);
-    return output;
+    return handOver(output);
   }
 
   /** Zeroes the derived keys; encrypting afterwards throws. */
@@ -183,7 +187,7 @@ export class FloeDecryptor implements Disposable {
     decipher.setAuthTag(contiguous(cut(pieces, tagStart, length)));
     const ciphertext = cut(pieces, segmentPrefixBytes, tagStart);
     const plaintext = Array.from(forCipher(ciphertext, tagStart - segmentPrefixBytes), (piece) =>
-      decipher.update(piece),
+      handOver(decipher.update(piece)),
     );
     try {
       decipher.final();

@@ -53,7 +53,7 @@ async function skipZeros(reader: ByteReader, lengthBytes: number): Promise<void>
 }
 
 async function readFully(reader: ByteReader, lengthBytes: number): Promise<Uint8Array[]> {
-  const pieces = await reader.read(lengthBytes);
+  const pieces = await reader.lend(lengthBytes);
   const got = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (got < lengthBytes) throw new EnvelopeError('truncated', 'the stored object ended within its index');
   return pieces;

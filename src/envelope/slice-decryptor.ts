@@ -93,7 +93,7 @@ export class SliceDecryptor implements Disposable {
   }
 
   async #read(lengthBytes: number): Promise<Uint8Array[]> {
-    const pieces = await this.#input.reader.read(lengthBytes);
+    const pieces = await this.#input.reader.lend(lengthBytes);
     const got = pieces.reduce((sum, piece) => sum + piece.length, 0);
     if (got < lengthBytes) throw new EnvelopeError('truncated', 'the stored object ended within a message');
     return pieces;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import type { ByteStream } from '../base/byte-stream.ts';
+import { handOver } from '../base/chunk-memory.ts';
 import { HttpBodyError } from './exchange.ts';
 
 /** Bytes kept here before the message is paused; the message itself holds up to its high-water mark beyond. */
@@ -123,6 +124,8 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
   #take(chunk: Uint8Array): void {
     this.#receivedBytes += chunk.length;
     if (this.#returned) return;
+    // node:http copied these bytes out of its parser for this one listener.
+    handOver(chunk);
     const waiter = this.#settle();
     if (waiter !== undefined) return waiter.resolve({ done: false, value: chunk });
     this.#queue.push(chunk);

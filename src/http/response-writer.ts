@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import type { ByteStream } from '../base/byte-stream.ts';
+import { release } from '../base/chunk-memory.ts';
 import { type HttpResponse, HttpServerError } from './exchange.ts';
 
 /** Whether a response carries a body at all (RFC 9110, sections 6.4.1, 9.3.2). */
@@ -142,17 +143,24 @@ export class ResponseWriter {
       if (sent === expected) {
         step = await this.#confirmEnd(iterator, expected);
         if (this.#gone) return;
-        if (!this.#response.write(chunk)) await this.#drained();
+        if (!this.#write(chunk)) await this.#drained();
         return;
       }
       // An await costs a turn of the microtask queue: taken only where the client has to be waited for.
-      if (chunk.length > 0 && !this.#response.write(chunk)) await this.#drained();
+      if (chunk.length > 0 && !this.#write(chunk)) await this.#drained();
       if (this.#gone) return;
       step = await iterator.next();
       if (this.#gone) return;
     }
     if (expected !== Number.POSITIVE_INFINITY && sent !== expected) throw lengthMismatch(expected, String(sent));
     if (sent === 0) this.#response.flushHeaders();
+  }
+
+  /** Frees the chunk when it was handed to the operating system. @returns Whether there is room for more. */
+  #write(chunk: Uint8Array): boolean {
+    return this.#response.write(chunk, (error) => {
+      if (error === undefined || error === null) release(chunk);
+    });
   }
 
   async #confirmEnd(iterator: AsyncIterator<Uint8Array>, expected: number): Promise<IteratorResult<Uint8Array>> {

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ByteStream } from '../../base/byte-stream.ts';
+import { release } from '../../base/chunk-memory.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import { abortable } from './abortable.ts';
 import { asStoreFault, isMissingFile } from './faults.ts';
@@ -209,6 +210,7 @@ async function writeAll(handle: FileHandle, batch: readonly Uint8Array[]): Promi
       const { bytesWritten } = await handle.writev([...left]);
       left = dropBytes(left, bytesWritten);
     }
+    for (const chunk of batch) release(chunk);
   } catch (error) {
     throw asStoreFault(error);
   }

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { handOver } from '../../base/chunk-memory.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import { asStoreFault } from './faults.ts';
 
@@ -101,7 +102,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     }
     this.#check();
     if (bytesRead === 0) throw s3Error('ObjectCorrupted', 'The stored object is shorter than its index says.');
-    return bytesRead === lengthBytes ? buffer : buffer.subarray(0, bytesRead);
+    return bytesRead === lengthBytes ? handOver(buffer) : buffer.subarray(0, bytesRead);
   }
 
   #check(): void {

@@ -1,3 +1,5 @@
+import { handOver } from '../../base/chunk-memory.ts';
+
 /** Bytes that wait for the consumer before the connection is paused. undici reads 64 KiB at a time. */
 const pauseAtBytes = 128 * 1024;
 /** A rest of at most this is read and thrown away to keep the connection; a longer one costs more than a new connection. */
@@ -96,7 +98,8 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
       return;
     }
     if (this.#state !== 'open') return;
-    this.#chunks.push(chunk);
+    // Whole chunks are as they were read from the socket; undici looks at them no more.
+    this.#chunks.push(handOver(chunk));
     this.#queuedBytes += chunk.length;
     if (this.#queuedBytes >= pauseAtBytes && !this.#paused) {
       this.#paused = true;

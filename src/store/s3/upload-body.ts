@@ -1,4 +1,5 @@
 import type { ByteStream } from '../../base/byte-stream.ts';
+import { keep } from '../../base/chunk-memory.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import { orAborted } from './abort.ts';
 
@@ -48,6 +49,7 @@ export class UploadBody {
       givenBytes += chunk.length;
       if (givenBytes >= this.lengthBytes) await this.#finish();
       else this.#forgetBefore(index + 1);
+      if (this.replayable) keep(chunk);
       yield chunk;
     }
   }
@@ -59,7 +61,9 @@ export class UploadBody {
   async gather(signal: AbortSignal | undefined): Promise<Uint8Array> {
     await orAborted(this.#finish(), signal);
     const [first] = this.#kept;
-    return this.#kept.length === 1 && first !== undefined ? first : Buffer.concat(this.#kept);
+    if (this.#kept.length !== 1 || first === undefined) return Buffer.concat(this.#kept);
+    keep(first);
+    return first;
   }
 
   /** Tells the source that no more bytes are wanted; does nothing where it has ended. */

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 
 import { ByteReader, ReaderClosedError, UnexpectedEndError, streamOver } from '../../../src/base/byte-reader.ts';
 import type { ByteStream } from '../../../src/base/byte-stream.ts';
+import { handOver } from '../../../src/base/chunk-memory.ts';
 
 interface Source {
   readonly stream: ByteStream;
@@ -82,6 +83,68 @@ describe('ByteReader', () => {
       assert.equal(error.code, 'unexpected_end');
       return true;
     });
+  });
+});
+
+describe('ByteReader: lending', () => {
+  const size = 16 * 1024;
+
+  it('frees a chunk that was handed over at the call after the one that lent its last piece', async () => {
+    const chunks = [1, 2, 3].map((value) => handOver(Buffer.alloc(size, value)));
+    const reader = new ByteReader(sourceOf(chunks).stream);
+    const lengths = (): number[] => chunks.map(({ length }) => length);
+    await reader.lend(size - 1);
+    await reader.lend(2);
+    assert.deepEqual(lengths(), [size, size, size], 'the first chunk has just lent its last byte');
+    const pieces = await reader.lend(size);
+    assert.deepEqual(lengths(), [0, size, size]);
+    assert.deepEqual(
+      pieces.map((piece) => [piece.length, piece[0]]),
+      [
+        [size - 1, 2],
+        [1, 3],
+      ],
+    );
+    await reader.lend(size);
+    assert.deepEqual(lengths(), [0, 0, size], 'a call that comes to the end frees what was lent before');
+    await reader.close();
+  });
+
+  it('leaves alone what was read, and what nobody handed over', async () => {
+    const chunks = [handOver(Buffer.alloc(size)), Buffer.alloc(size), handOver(Buffer.alloc(size))];
+    const reader = new ByteReader(sourceOf(chunks).stream);
+    await reader.read(size);
+    await reader.lend(size);
+    await reader.lend(1);
+    await collect(reader.rest());
+    await reader.lend(1);
+    assert.ok(chunks.every(({ length }) => length === size));
+  });
+
+  it('never frees a byte that is still to come', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: size, max: size + 3 }), { maxLength: 6 }),
+        fc.array(fc.record({ length: fc.nat({ max: 2 * size }), lends: fc.boolean() }), { maxLength: 20 }),
+        async (chunkLengths, steps) => {
+          const all = Buffer.concat(chunkLengths.map((length, index) => Buffer.alloc(length, index + 1)));
+          let start = 0;
+          const chunks = chunkLengths.map((length) => {
+            start += length;
+            return handOver(Buffer.from(new Uint8Array(all.subarray(start - length, start)).buffer));
+          });
+          const reader = new ByteReader(sourceOf(chunks).stream);
+          let offset = 0;
+          for (const { length, lends } of steps) {
+            const pieces = lends ? await reader.lend(length) : await reader.read(length);
+            assert.ok(Buffer.concat(pieces).equals(all.subarray(offset, offset + length)));
+            offset = Math.min(all.length, offset + length);
+          }
+          assert.ok(Buffer.concat(await collect(reader.rest())).equals(all.subarray(offset)));
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 

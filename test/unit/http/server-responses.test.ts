@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { handOver } from '../../../src/base/chunk-memory.ts';
 import type { HttpResponse, HttpServerError } from '../../../src/http/exchange.ts';
 import { deferred, RawClient, startServer } from './raw-client.ts';
 
@@ -264,4 +265,20 @@ test('HTTP/1.0 closes by default and keeps the connection when asked', async () 
     const answers = await keeping.answers(round);
     assert.match(answers[round - 1]?.head ?? '', /connection: keep-alive/i);
   }
+});
+
+test('chunks that were handed over are freed once they are sent, and not before', async () => {
+  const chunks = Array.from({ length: 30 }, (_, index) => Buffer.alloc(100_000, 97 + (index % 26)));
+  const expected = Buffer.concat(chunks).toString();
+  async function* body(): AsyncGenerator<Uint8Array> {
+    for (const chunk of chunks) yield handOver(chunk);
+  }
+  const { text, codes } = await exchange({
+    status: 200,
+    headers: { 'content-length': String(expected.length) },
+    body: body(),
+  });
+  assert.ok(text.endsWith(`\r\n\r\n${expected}`));
+  assert.deepEqual(codes, []);
+  assert.ok(chunks.every(({ length }) => length === 0));
 });

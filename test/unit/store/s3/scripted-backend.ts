@@ -36,8 +36,21 @@ export async function scriptedBackend(
     response.writeHead(answer?.status ?? 500, answer?.headers);
     void send(answer?.pieces ?? [], (piece) => response.write(piece)).then(() => response.end());
   });
-  const port = await listen(server);
-  const store = new S3Store(
+  const store = s3StoreAt(await serverPort(server), options);
+  context.after(async () => {
+    await store.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { store, seen };
+}
+
+/** A store before whatever listens on a port of this machine; it waits for nothing between attempts. */
+export function s3StoreAt(
+  port: number,
+  options: { readonly headersTimeoutMs?: number; readonly retries?: number } = {},
+): S3Store {
+  return new S3Store(
     {
       endpoint: `http://127.0.0.1:${port}`,
       region: 'us-east-1',
@@ -51,12 +64,6 @@ export async function scriptedBackend(
     },
     { random: () => 0, sleep: () => Promise.resolve() },
   );
-  context.after(async () => {
-    await store.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  return { store, seen };
 }
 
 async function send(pieces: readonly (string | number)[], write: (piece: string) => void): Promise<void> {
@@ -66,7 +73,8 @@ async function send(pieces: readonly (string | number)[], write: (piece: string)
   }
 }
 
-async function listen(server: Server): Promise<number> {
+/** Lets a server listen on a free port of this machine. */
+export async function serverPort(server: Server): Promise<number> {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
