@@ -155,7 +155,8 @@ describe('authenticate: what the AWS SDK signs', () => {
     method: fc.constantFrom('GET', 'PUT', 'HEAD', 'POST', 'DELETE'),
     key,
     query: fc.dictionary(
-      text.filter((name) => !name.startsWith('X-Amz-')),
+      // The SDK's signer keeps parameters in a plain object, which loses this one name.
+      text.filter((name) => !name.startsWith('X-Amz-') && name !== '__proto__'),
       text,
       { maxKeys: 4 },
     ),
