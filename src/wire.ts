@@ -13,7 +13,7 @@ import { CanaryGuard, type GuardedKey } from './operations/canary-guard.ts';
 import { CorsConfigurations } from './operations/cors.ts';
 import type { Backend, Gateway } from './operations/gateway.ts';
 import { LayoutCache } from './operations/layout-cache.ts';
-import { PartTagCache } from './operations/part-tag-cache.ts';
+import { KnownParts } from './operations/known-parts.ts';
 import { createS3Handler } from './operations/pipeline.ts';
 import { PolicySet } from './policy/policy-set.ts';
 import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
@@ -150,7 +150,7 @@ function gatewayOf(
     ...parts,
     accessKeys: new Map(settings.credentials.map((credential) => [credential.accessKeyId, credential])),
     layouts: new LayoutCache(),
-    partTags: new PartTagCache(),
+    knownParts: new KnownParts(),
     cors: new CorsConfigurations(),
     reservedPrefix: multipart.prefix,
     ...(multipart.bucket === undefined ? {} : { ledgerBucket: multipart.bucket }),

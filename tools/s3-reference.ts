@@ -79,15 +79,17 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
 
 - **ETags** are opaque: \`"<32 hex>-0"\` for objects of one upload, the provider's own form with a part count for multipart objects.
   They change with each write, are the same in listings, HEAD and GET, and work in conditions; they are never the MD5 of the
-  content. Parts have \`"<provider's>-<16 hex>"\`.
+  content. Parts have \`"<provider's>-<16 hex>"\`, and a longer end where the upload has a checksum.
 - **Multipart uploads** have part numbers 1 to 9 999; part 10 000 is taken only where it is the last one and below 5 MiB, because the
   object's index goes behind the last part. Completing an upload again answers as the first time.
 - **User metadata** may have ${maxUserMetadataBytes} bytes (S3: 2 048); the rest is for the envelope. \`x-amz-meta-s3eg\` and
   \`x-amz-meta-s3eg-key\` belong to the gateway. A changed Content-Type or user metadata in the backend makes an object unreadable.
 - **Keys under \`.s3eg/\`** (\`multipart.prefix\`) are the gateway's: clients neither see nor reach them. A page of a listing can have
   fewer keys than asked for because of them; a bucket that holds nothing else is empty, and can be deleted.
-- **Checksums** (CRC32, CRC32C, CRC64NVME, SHA-1, SHA-256, Content-MD5, \`x-amz-content-sha256\`) are verified on plaintext. Those of a
-  single upload are kept, sealed, and given back with \`x-amz-checksum-mode: ENABLED\`; those of multipart objects are not kept yet.
+- **Checksums** (CRC32, CRC32C, CRC64NVME, SHA-1, SHA-256) are verified on plaintext, sealed with the object, and given back with
+  \`x-amz-checksum-mode: ENABLED\`; Content-MD5 and \`x-amz-content-sha256\` are verified. S3 computes a CRC64NVME of what comes without a checksum; the gateway
+  does not. Of a multipart object the checksum is kept as a whole, composite or full object, not those of its parts, and only where
+  every part is named by the ETag that UploadPart answered. In buckets with \`mode: off\` checksums are verified and not kept.
 - **Sizes** are those of the plaintext everywhere. At the provider an object is larger by about 0.05 % and some hundred bytes.
 - **Forwarded sub-resources** mean at the provider what they say there: bucket policies, ACLs and websites give access to
   ciphertext; sizes in notifications, inventories and lifecycle filters are those of ciphertext; a lifecycle rule over a whole

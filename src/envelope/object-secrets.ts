@@ -14,6 +14,9 @@ export const saltBytes = 32;
 /** Length of the commitment. */
 export const commitmentBytes = 32;
 
+/** Length of a proof of a part's checksum. */
+const partChecksumProofBytes = 8;
+
 const maxNameBytes = 0xffff;
 
 /** An object's DEK, salt and commitment, and the keys that follow from them. Derived keys are the caller's to dispose. */
@@ -67,6 +70,22 @@ export class ObjectSecrets implements Disposable {
 
   metadataKey(): SecretBytes {
     return this.#derive(Buffer.from('s3eg1 meta'));
+  }
+
+  /**
+   * Proof that whoever held these secrets checked `checksum` against the attempt of a part: 8 bytes. It is not part of the
+   * stored format; it lets a client carry the checksum to Complete without being able to make one up.
+   */
+  partChecksumProof(part: {
+    readonly partNumber: number;
+    /** 8 bytes. */
+    readonly attemptTag: Uint8Array;
+    /** Algorithm and value, in a form of one meaning. */
+    readonly checksum: Uint8Array;
+  }): Uint8Array {
+    const info = [Buffer.from('s3eg1 part checksum '), u32(part.partNumber), part.attemptTag, part.checksum];
+    using proof = hkdfSha384(this.dek, this.salt, Buffer.concat(info), partChecksumProofBytes);
+    return Uint8Array.from(proof.bytes);
   }
 
   /** The same secrets under their own lifetime. */

@@ -3,7 +3,6 @@ import type { SealedChecksum } from '../envelope/envelope.ts';
 import { ownedStream } from '../base/owned-stream.ts';
 import { checksumHeaderName, createChecksum, parseChecksumAlgorithm, type ChecksumAlgorithm } from '../s3/checksum.ts';
 import type { DecodedPayload, PayloadChecksum } from '../s3/payload.ts';
-import { s3Error } from '../s3/s3-error.ts';
 
 const sealedNames = {
   CRC32: 'crc32',
@@ -27,43 +26,41 @@ export function checksumHeaders(payload: DecodedPayload): Readonly<Record<string
   return headers;
 }
 
+/** The checksums of an object, and the number of parts that a composite one is over. */
+export interface ObjectChecksums {
+  readonly checksums: readonly SealedChecksum[];
+  readonly partCount: number;
+}
+
 /** The same for an answer to GET or HEAD with `x-amz-checksum-mode: ENABLED`. */
-export function sealedChecksumHeaders(checksums: readonly SealedChecksum[]): Readonly<Record<string, string>> {
-  const headers: Record<string, string> = {};
-  for (const { algorithm, type, value } of checksums) {
-    if (type !== 'full-object' || algorithm === 'md5') continue;
-    headers[`x-amz-checksum-${algorithm}`] = Buffer.from(value).toString('base64');
-    headers['x-amz-checksum-type'] = 'FULL_OBJECT';
-  }
-  return headers;
+export function sealedChecksumHeaders(object: ObjectChecksums): Readonly<Record<string, string>> {
+  return shown(object, 'x-amz-checksum-type', (algorithm) => `x-amz-checksum-${algorithm}`);
 }
 
 /** The same as elements of a document: `ChecksumCRC32C`, `ChecksumType` … */
-export function checksumElements(checksums: readonly SealedChecksum[]): Readonly<Record<string, string>> {
-  const elements: Record<string, string> = {};
-  for (const { algorithm, type, value } of checksums) {
-    if (type !== 'full-object' || algorithm === 'md5') continue;
-    elements[`Checksum${algorithm.toUpperCase()}`] = Buffer.from(value).toString('base64');
-    elements['ChecksumType'] = 'FULL_OBJECT';
-  }
-  return elements;
+export function checksumElements(object: ObjectChecksums): Readonly<Record<string, string>> {
+  return shown(object, 'ChecksumType', (algorithm) => `Checksum${algorithm.toUpperCase()}`);
 }
 
-/**
- * The algorithm that `x-amz-checksum-algorithm` asks to have computed.
- * @throws S3Error InvalidRequest for one that is not known.
- */
-export function askedChecksum(
-  headers: Readonly<Record<string, string | undefined>>,
-): (typeof sealedNames)[ChecksumAlgorithm] | undefined {
-  const text = headers['x-amz-checksum-algorithm'];
-  if (text === undefined) return undefined;
-  const algorithm = parseChecksumAlgorithm(text.trim());
-  if (algorithm !== undefined) return sealedNames[algorithm];
-  throw s3Error(
-    'InvalidRequest',
-    `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${Object.keys(sealedNames).join(', ')}]`,
-  );
+function shown(
+  { checksums, partCount }: ObjectChecksums,
+  typeName: string,
+  nameOf: (algorithm: SealedChecksum['algorithm']) => string,
+): Readonly<Record<string, string>> {
+  const named: Record<string, string> = {};
+  for (const { algorithm, type, value } of checksums) {
+    // S3 has no MD5 among its checksums.
+    if (algorithm === 'md5') continue;
+    const base64 = Buffer.from(value).toString('base64');
+    named[nameOf(algorithm)] = type === 'composite' ? `${base64}-${partCount}` : base64;
+    named[typeName] = type === 'composite' ? 'COMPOSITE' : 'FULL_OBJECT';
+  }
+  return named;
+}
+
+/** An algorithm's name as it is sealed. */
+export function sealedName(algorithm: ChecksumAlgorithm): (typeof sealedNames)[ChecksumAlgorithm] {
+  return sealedNames[algorithm];
 }
 
 /** A stream whose checksums are computed while it is read: known once it has ended. */

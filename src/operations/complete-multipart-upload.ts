@@ -1,8 +1,9 @@
 import { concatenate } from '../base/streams.ts';
 import { EnvelopeError } from '../envelope/envelope-error.ts';
-import { buildIndexRegion, type IndexPart, type ObjectIndex } from '../envelope/object-index.ts';
+import { buildIndexRegion, type IndexPart, type IndexRegion, type ObjectIndex } from '../envelope/object-index.ts';
 import { partPlaintextSize } from '../envelope/object-writer.ts';
-import type { Envelope } from '../envelope/envelope.ts';
+import type { SealedChecksum } from '../envelope/envelope.ts';
+import type { ObjectSecrets } from '../envelope/object-secrets.ts';
 import { requestConditions } from '../s3/conditions.ts';
 import { clientEtag, mapConditions, parsePartEtag } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
@@ -12,49 +13,75 @@ import { S3Error, s3Error } from '../s3/s3-error.ts';
 import { uriEncode } from '../s3/uri-encoding.ts';
 import type { CompletedPart, ListedPart, WriteResult } from '../store/object-store.ts';
 import type { StagedPart } from '../uploads/upload-ledger.ts';
+import { checksumElements, type ObjectChecksums } from './checksums.ts';
+import { checkObjectSize, completedChecksum, type NamedPart } from './complete-checksum.ts';
 import { completedBefore } from './completed-before.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
-import { allBackendParts, minPartBytes, uploadAddress } from './multipart-upload.ts';
+import {
+  allBackendParts,
+  minPartBytes,
+  openUpload,
+  tagHex,
+  uploadAddress,
+  type OpenUpload,
+} from './multipart-upload.ts';
 import { unwrapSecrets } from './object-decryption.ts';
+import { readChecksumToken } from './part-checksum.ts';
+import { patiently } from './patience.ts';
 import { checkSize } from './put-object.ts';
-import { decodeEnvelope } from '../envelope/envelope.ts';
 
 const maxPartNumber = 10_000;
 
 /** A part that the client names, found among what it sent. */
 interface ChosenPart {
+  readonly requested: RequestedPart;
   readonly partNumber: number;
   readonly plaintextBytes: number;
   readonly attemptTag: Uint8Array;
   readonly etag: string;
   readonly staged?: StagedPart;
+  /** From the client's ETag; not proved yet. */
+  readonly checksumToken?: string | undefined;
+}
+
+/** What Complete answers of the object. */
+interface Completed extends WriteResult, ObjectChecksums {}
+
+/** CompleteMultipartUpload: see `completeParts`; where the backend takes long, the client is kept waiting by S3's way. */
+export async function completeMultipartUpload(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
+  const parts = parseCompleteRequest(await request.document(maxDocumentBytes.CompleteMultipartUpload));
+  return await patiently(request, completeParts(request, gateway, parts));
 }
 
 /**
- * CompleteMultipartUpload: builds the index from the parts that the client names and lets the backend put all together.
+ * Completes an upload: builds the index from the parts that the client names and lets the backend put all together.
  * The index goes behind the last part: into it where that part is staged, else as one more part.
  */
-export async function completeMultipartUpload(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
-  const parts = parseCompleteRequest(await request.document(maxDocumentBytes.CompleteMultipartUpload));
+export async function completeParts(
+  request: ObjectRequest,
+  gateway: Gateway,
+  parts: readonly RequestedPart[],
+): Promise<OperationResult> {
   checkOrder(parts);
   if (request.policy.encryption.mode === 'off') {
-    return rendered(request, await completeAs(request, parts, false), (etag) => etag);
+    const written = await completeAs(request, parts, false);
+    return rendered(request, { ...written, checksums: [], partCount: parts.length }, (etag) => etag);
   }
   const { backend, signal } = request;
   const record = await backend.ledger.find(uploadAddress(request), { signal });
-  const written =
+  const completed =
     record === undefined
       ? await completedBefore(request, gateway, parts)
-      : await completeEncrypted(request, gateway, parts, decodeEnvelope(record.envelope));
-  return rendered(request, written, clientEtag);
+      : await completeEncrypted(request, gateway, parts, openUpload(record));
+  return rendered(request, completed, clientEtag);
 }
 
 async function completeEncrypted(
   request: ObjectRequest,
   gateway: Gateway,
   parts: readonly RequestedPart[],
-  envelope: Envelope,
-): Promise<WriteResult> {
+  upload: OpenUpload,
+): Promise<Completed> {
   const { backend, signal } = request;
   const address = uploadAddress(request);
   try {
@@ -62,18 +89,19 @@ async function completeEncrypted(
       allBackendParts(request),
       backend.ledger.stagedParts(address, { signal }),
     ]);
-    const chosen = parts.map((part) => choose(part, stored, staged, envelope.segmentSizeBytes));
+    const chosen = parts.map((part) => choose(part, stored, staged, upload.envelope.segmentSizeBytes));
     checkSizes(chosen, request.policy.limits.maxObjectBytes);
-    const indexed = await uploadIndex(request, gateway, envelope, chosen);
+    checkObjectSize(request.headers, totalBytes(chosen));
+    const { indexed, checksums } = await uploadIndex(request, gateway, upload, chosen);
     const written = await completeAs(request, indexed, true);
     await cleanUp(request, gateway);
-    return written;
+    return { ...written, checksums, partCount: parts.length };
   } catch (error) {
     // The backend has no such upload though we have its record: it was completed, and we stopped before cleaning up.
     if (!(error instanceof S3Error) || error.code !== 'NoSuchUpload') throw error;
-    const written = await completedBefore(request, gateway, parts);
+    const completed = await completedBefore(request, gateway, parts);
     await cleanUp(request, gateway);
-    return written;
+    return completed;
   }
 }
 
@@ -117,7 +145,7 @@ function choose(
   segmentSizeBytes: number,
 ): ChosenPart {
   const { partNumber } = part;
-  const { backendEtag, attemptTag } = parsePartEtag(part.etag);
+  const { backendEtag, attemptTag, checksumToken } = parsePartEtag(part.etag);
   const waiting = staged.find(
     (candidate) =>
       candidate.partNumber === partNumber &&
@@ -126,15 +154,16 @@ function choose(
   );
   if (waiting !== undefined) {
     const { plaintextBytes, etag } = waiting;
-    return { partNumber, plaintextBytes, etag, attemptTag: Buffer.from(waiting.attemptTag, 'hex'), staged: waiting };
+    const tag = Buffer.from(waiting.attemptTag, 'hex');
+    return { requested: part, partNumber, plaintextBytes, etag, attemptTag: tag, staged: waiting, checksumToken };
   }
   const found = stored.find((candidate) => candidate.partNumber === partNumber && candidate.etag === backendEtag);
-  if (found === undefined) throw s3Error('InvalidPart', undefined, { details: { PartNumber: String(partNumber) } });
+  if (found === undefined) throw invalidPart(partNumber);
   const plaintextBytes = partPlaintextSize(found.sizeBytes, segmentSizeBytes);
   if (plaintextBytes === undefined) throw new EnvelopeError('size_mismatch', 'no part has this stored size');
   // Eight zero bytes: a client that sends bare ETags does not say which attempt it means.
   const tag = attemptTag === undefined ? new Uint8Array(8) : Buffer.from(attemptTag, 'hex');
-  return { partNumber, plaintextBytes, etag: backendEtag, attemptTag: tag };
+  return { requested: part, partNumber, plaintextBytes, etag: backendEtag, attemptTag: tag, checksumToken };
 }
 
 function checkSizes(parts: readonly ChosenPart[], maxObjectBytes: number): void {
@@ -159,10 +188,13 @@ function totalBytes(parts: readonly { readonly plaintextBytes: number }[]): numb
 async function uploadIndex(
   request: ObjectRequest,
   gateway: Gateway,
-  envelope: Envelope,
+  { envelope, checksum }: OpenUpload,
   parts: readonly ChosenPart[],
-): Promise<readonly CompletedPart[]> {
+): Promise<{ readonly indexed: readonly CompletedPart[]; readonly checksums: readonly SealedChecksum[] }> {
   using secrets = await unwrapSecrets(gateway, request, envelope);
+  const named = parts.map((part) => namedPart(secrets, part));
+  const whole = completedChecksum(request.headers, checksum, named);
+  const checksums = whole === undefined ? [] : [whole];
   const index: ObjectIndex = {
     totalPlaintextBytes: totalBytes(parts),
     parts: parts.map(({ partNumber, plaintextBytes, attemptTag }): IndexPart => ({
@@ -170,9 +202,31 @@ async function uploadIndex(
       plaintextBytes,
       attemptTag,
     })),
-    checksums: [],
+    checksums,
   };
   const region = buildIndexRegion({ secrets, index, layout: 'multipart', segmentSizeBytes: envelope.segmentSizeBytes });
+  return { indexed: await storeIndex(request, parts, region), checksums };
+}
+
+/** @throws S3Error InvalidPart where an ETag carries a checksum that no gateway has computed. */
+function namedPart(secrets: ObjectSecrets, part: ChosenPart): NamedPart {
+  const { requested, partNumber, attemptTag, checksumToken: token, plaintextBytes: lengthBytes } = part;
+  if (token === undefined) return { requested, lengthBytes, checksum: undefined };
+  const checksum = readChecksumToken(secrets, { partNumber, attemptTag: tagHex(attemptTag) }, token);
+  if (checksum === undefined) throw invalidPart(partNumber);
+  return { requested, lengthBytes, checksum };
+}
+
+function invalidPart(partNumber: number): S3Error {
+  return s3Error('InvalidPart', undefined, { details: { PartNumber: String(partNumber) } });
+}
+
+/** Uploads the index as the end of the object. */
+async function storeIndex(
+  request: ObjectRequest,
+  parts: readonly ChosenPart[],
+  region: IndexRegion,
+): Promise<readonly CompletedPart[]> {
   const { backend, signal } = request;
   const address = uploadAddress(request);
   const last = parts.at(-1);
@@ -189,11 +243,12 @@ async function uploadIndex(
   return [...before, { partNumber, etag }];
 }
 
-function rendered(request: ObjectRequest, written: WriteResult, mapEtag: (etag: string) => string): OperationResult {
+function rendered(request: ObjectRequest, completed: Completed, mapEtag: (etag: string) => string): OperationResult {
   const { bucket, key, origin } = request;
   const location = `${origin}/${bucket}/${uriEncode(key, false)}`;
+  const checksums = checksumElements(completed);
   return xmlResult(
-    renderCompleteUpload({ location, bucket, key, etag: mapEtag(written.etag) }),
-    responseObjectHeaders(written.headers),
+    renderCompleteUpload({ location, bucket, key, etag: mapEtag(completed.etag), checksums }),
+    responseObjectHeaders(completed.headers),
   );
 }

@@ -2,6 +2,7 @@ import { parsePartEtag } from '../s3/etag.ts';
 import type { RequestedPart } from '../s3/request-documents.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
 import type { WriteResult } from '../store/object-store.ts';
+import type { ObjectChecksums } from './checksums.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 import { tagHex } from './multipart-upload.ts';
 import { openObject } from './object-decryption.ts';
@@ -16,7 +17,7 @@ export async function completedBefore(
   request: ObjectRequest,
   gateway: Gateway,
   parts: readonly RequestedPart[],
-): Promise<WriteResult> {
+): Promise<WriteResult & ObjectChecksums> {
   const { bucket, key, signal } = request;
   try {
     const head = await request.backend.store.headObject({ bucket, key }, { signal });
@@ -27,7 +28,7 @@ export async function completedBefore(
     const same =
       index.parts.length === parts.length && index.parts.every((part, position) => isSamePart(part, parts[position]));
     if (!same) throw s3Error('NoSuchUpload');
-    return { etag: head.etag, headers: {} };
+    return { etag: head.etag, headers: {}, checksums: index.checksums, partCount: parts.length };
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) throw s3Error('NoSuchUpload', undefined, { cause: error });
     throw error;

@@ -5,7 +5,7 @@ import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { renderCopyResult } from '../s3/response-documents.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { CopyDirective, CopyResult } from '../store/object-store.ts';
-import { askedChecksum, checksumElements } from './checksums.ts';
+import { checksumElements, sealedName } from './checksums.ts';
 import { checkCopiedSize, isOntoItself, withCopySource, type CopySource } from './copy-source.ts';
 import { copyThroughGateway } from './copy-through-gateway.ts';
 import { copyWithinBackend } from './copy-within-backend.ts';
@@ -13,6 +13,7 @@ import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } fro
 import { objectChecksums } from './object-checksums.ts';
 import { patiently } from './patience.ts';
 import { checkSize } from './put-object.ts';
+import { requestedAlgorithm } from './upload-checksum.ts';
 
 /** What a client's copy takes over from its source. */
 export interface CopyDirectives {
@@ -50,7 +51,7 @@ async function copyFrom(
   checkCopiedSize(source.sizeBytes);
   checkSize(source.sizeBytes, request.policy.limits.maxObjectBytes);
   const within = source.request.backend === request.backend && hasSameForm(source, request);
-  return within && (await hasChecksum(source, request))
+  return within && (await hasChecksum(source, request, gateway))
     ? copyWithinBackend(source, request, gateway, directives)
     : copyThroughGateway(source, request, gateway, directives);
 }
@@ -61,11 +62,15 @@ function hasSameForm({ opened }: CopySource, { policy }: ObjectRequest): boolean
 }
 
 /** Whether the copy needs no other checksum than the source has; the backend computes those of what is not encrypted. */
-async function hasChecksum({ opened, request: source, head }: CopySource, request: ObjectRequest): Promise<boolean> {
-  const asked = askedChecksum(request.headers);
+async function hasChecksum(
+  { opened, request: source, head }: CopySource,
+  request: ObjectRequest,
+  gateway: Gateway,
+): Promise<boolean> {
+  const asked = requestedAlgorithm(request.headers);
   if (asked === undefined || opened === undefined) return true;
-  const checksums = await objectChecksums(source, opened, head);
-  return checksums.some(({ algorithm, type }) => algorithm === asked && type === 'full-object');
+  const { checksums } = await objectChecksums(source, gateway, opened, head);
+  return checksums.some(({ algorithm, type }) => algorithm === sealedName(asked) && type === 'full-object');
 }
 
 /** Headers of which each makes a copy of an object onto itself a change. */
@@ -89,7 +94,7 @@ function rendered(request: ObjectRequest, source: CopySource, copied: Copied): O
     renderCopyResult('CopyObjectResult', {
       etag,
       lastModified: copied.lastModified,
-      checksums: checksumElements(copied.checksums),
+      checksums: checksumElements({ checksums: copied.checksums, partCount: 1 }),
     }),
     {
       ...responseObjectHeaders(copied.headers),

@@ -5,13 +5,14 @@ import { copiedObjectHeaders, maxMetadataBytes, maxUserMetadataBytes } from '../
 import { s3Error } from '../s3/s3-error.ts';
 import { parseTaggingDocument, renderTaggingHeader } from '../s3/tagging.ts';
 import type { Headers } from '../store/object-store.ts';
-import { askedChecksum, summed } from './checksums.ts';
+import { sealedName, summed } from './checksums.ts';
 import type { Copied, CopyDirectives } from './copy-object.ts';
 import { readCopySource, type CopySource } from './copy-source.ts';
 import { addressOf } from './get-object.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { storeEncrypted, storePlain } from './put-object.ts';
+import { requestedAlgorithm } from './upload-checksum.ts';
 
 /** Ten tags with keys of 128 and values of 256 characters, escaped. */
 const maxTaggingBytes = 64 * 1024;
@@ -31,7 +32,7 @@ export async function copyThroughGateway(
     ...directives,
     maxUserBytes: encrypts ? maxUserMetadataBytes : maxMetadataBytes,
   });
-  const known = await sourceChecksums(source, request);
+  const known = await sourceChecksums(source, request, gateway);
   const content = summed(await readCopySource(source, gateway), known.toCompute);
   const checksums = (): readonly SealedChecksum[] => [...known.sealed, ...content.checksums()];
   const object = { headers: { ...copied, ...tags }, plaintext: content.body, plaintextBytes: source.sizeBytes };
@@ -57,11 +58,15 @@ interface KnownChecksums {
 async function sourceChecksums(
   { opened, request: source, head }: CopySource,
   request: ObjectRequest,
+  gateway: Gateway,
 ): Promise<KnownChecksums> {
-  const all = opened === undefined ? [] : await objectChecksums(source, opened, head);
+  const all = opened === undefined ? [] : (await objectChecksums(source, gateway, opened, head)).checksums;
   const sealed = all.filter(({ type }) => type === 'full-object');
-  const asked = askedChecksum(request.headers);
-  const wanted = new Set([...all.map(({ algorithm }) => algorithm), ...(asked === undefined ? [] : [asked])]);
+  const asked = requestedAlgorithm(request.headers);
+  const wanted = new Set([
+    ...all.map(({ algorithm }) => algorithm),
+    ...(asked === undefined ? [] : [sealedName(asked)]),
+  ]);
   for (const { algorithm } of sealed) wanted.delete(algorithm);
   return { sealed, toCompute: [...wanted] };
 }

@@ -4,8 +4,9 @@ import { encryptPart } from '../envelope/object-writer.ts';
 import { partEtag } from '../s3/etag.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
-import { minPartBytes, requireOpenUpload, tagHex, uploadAddress, uploadEnvelope } from './multipart-upload.ts';
+import { minPartBytes, requireOpenUpload, tagHex, uploadAddress, type OpenUpload } from './multipart-upload.ts';
 import { unwrapSecrets } from './object-decryption.ts';
+import { checksumToken, type PartChecksum } from './part-checksum.ts';
 
 const maxPartNumber = 10_000;
 
@@ -14,6 +15,8 @@ export interface PartContent {
   readonly partNumber: number;
   readonly plaintext: ByteStream;
   readonly plaintextBytes: number;
+  /** Of the plaintext, computed by this gateway; called once the plaintext has ended. */
+  readonly checksum: () => PartChecksum | undefined;
 }
 
 /**
@@ -24,14 +27,14 @@ export interface PartContent {
 export async function storeEncryptedPart(
   request: ObjectRequest,
   gateway: Gateway,
+  { envelope }: OpenUpload,
   content: PartContent,
 ): Promise<{ readonly etag: string }> {
   const { backend, signal } = request;
-  const { partNumber, plaintext, plaintextBytes } = content;
+  const { partNumber, plaintext, plaintextBytes, checksum } = content;
   const address = uploadAddress(request);
   const isStaged = plaintextBytes < minPartBytes;
   if (partNumber === maxPartNumber && !isStaged) throw noRoomForIndex();
-  const envelope = await uploadEnvelope(request);
   // The ledger takes a part whether the upload is open or not, and its record may be one that was cached.
   if (isStaged) await requireOpenUpload(request);
   using secrets = await unwrapSecrets(gateway, request, envelope);
@@ -47,8 +50,14 @@ export async function storeEncryptedPart(
         { signal },
       )
     : await backend.store.uploadPart({ ...address, partNumber, body, lengthBytes: part.storedBytes }, { signal });
-  gateway.partTags.remember({ uploadId: address.uploadId, partNumber, backendEtag: stored.etag }, attemptTag);
-  return { etag: partEtag(stored.etag, attemptTag) };
+  const known = checksum();
+  const token = known === undefined ? undefined : checksumToken(secrets, { partNumber, attemptTag }, known);
+  const etag = partEtag(stored.etag, attemptTag, token);
+  gateway.knownParts.remember(
+    { uploadId: address.uploadId, partNumber, backendEtag: stored.etag },
+    { etag, checksum: known },
+  );
+  return { etag };
 }
 
 function noRoomForIndex(): Error {

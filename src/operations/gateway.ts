@@ -11,7 +11,7 @@ import type { ByteStream } from '../base/byte-stream.ts';
 import type { CorsConfigurations } from './cors.ts';
 import type { CanaryGuard } from './canary-guard.ts';
 import type { LayoutCache } from './layout-cache.ts';
-import type { PartTagCache } from './part-tag-cache.ts';
+import type { KnownParts } from './known-parts.ts';
 
 /** A backend with what belongs to it. */
 export interface Backend {
@@ -34,7 +34,7 @@ export interface Gateway {
   readonly dataKeys: DataKeys;
   readonly canaries: CanaryGuard;
   readonly layouts: LayoutCache;
-  readonly partTags: PartTagCache;
+  readonly knownParts: KnownParts;
   readonly cors: CorsConfigurations;
   readonly telemetry: Telemetry;
   /** Key prefix of the gateway's own objects, which clients neither see nor reach. */

@@ -1,5 +1,7 @@
 import type { ByteStream } from '../base/byte-stream.ts';
-import { releasing } from '../base/streams.ts';
+import { readAll, releasing, streamOf } from '../base/streams.ts';
+import type { SealedChecksum } from '../envelope/envelope.ts';
+import type { ObjectIndex } from '../envelope/object-index.ts';
 import { requestConditions } from '../s3/conditions.ts';
 import { clientEtag, mapConditions } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
@@ -7,10 +9,14 @@ import { responseOverrides } from '../s3/operation-table.ts';
 import { contentRange, parseRange, resolveRange, type RequestedRange, type ResolvedRange } from '../s3/range.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
 import type { ByteRange, Conditions, ObjectBody, ObjectHead } from '../store/object-store.ts';
-import { sealedChecksumHeaders } from './checksums.ts';
+import { sealedChecksumHeaders, type ObjectChecksums } from './checksums.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
+import { objectChecksums } from './object-checksums.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
-import { askedRange, layoutKey, readDecrypted } from './object-reading.ts';
+import { askedRange, layoutKey, readDecrypted, type Reading } from './object-reading.ts';
+
+/** Stored length up to which an object may be gathered in memory before it is given out. */
+const maxGatheredBytes = 128 * 1024;
 
 /**
  * GetObject. One backend request for a whole object of one message, and for a range of one; for a multipart object the
@@ -24,19 +30,42 @@ export async function getObject(request: ObjectRequest, gateway: Gateway): Promi
     opened = await openObject(gateway, request, stored);
     if (opened === undefined) return await answerPlain(request, stored, range);
     const resolved = range === undefined ? undefined : resolveRange(range, opened.plaintextBytes);
-    const body = await readDecrypted({ request, gateway, stored, opened, range: resolved });
+    const { body, checksums } = await readWithChecksums({ request, gateway, stored, opened, range: resolved });
     const { secrets } = opened;
     return answer(request, stored, {
       sizeBytes: opened.plaintextBytes,
       range: resolved,
       body: releasing(body, () => secrets.dispose()),
-      opened,
+      checksums,
     });
   } catch (error) {
     opened?.secrets.dispose();
     await stored.discard();
     throw error;
   }
+}
+
+/**
+ * The plaintext, and its checksums where the client asks for them, which have to be known before the first byte goes out.
+ * Where they are in the index alone, a small object is read to its end first, so that they take no request of their own.
+ */
+async function readWithChecksums(
+  reading: Reading,
+): Promise<{ readonly body: ByteStream; readonly checksums?: ObjectChecksums }> {
+  const { request, gateway, opened, stored, range } = reading;
+  if (range !== undefined || !wantsChecksums(request)) return { body: await readDecrypted(reading) };
+  const isInIndex = opened.metadata.checksums.length === 0;
+  if (!isInIndex || opened.envelope.layout === 'multipart' || stored.sizeBytes > maxGatheredBytes) {
+    const checksums = await objectChecksums(request, gateway, opened, stored);
+    return { body: await readDecrypted(reading), checksums };
+  }
+  let checksums: readonly SealedChecksum[] = [];
+  const onIndex = (index: ObjectIndex): void => {
+    checksums = index.checksums;
+  };
+  const body = await readDecrypted({ ...reading, onIndex });
+  const bytes = await readAll(body, maxGatheredBytes, () => new RangeError('a small object is not small'));
+  return { body: streamOf(bytes), checksums: { checksums, partCount: 1 } };
 }
 
 /**
@@ -98,23 +127,27 @@ export interface Answer {
   readonly sizeBytes: number;
   readonly range?: ResolvedRange | undefined;
   readonly body?: ByteStream;
-  readonly opened?: OpenedObject | undefined;
+  readonly checksums?: ObjectChecksums | undefined;
+}
+
+/** Whether the client asks for checksums: they are of a whole object, so ranges have none. */
+export function wantsChecksums({ headers }: ObjectRequest): boolean {
+  return headers['x-amz-checksum-mode']?.toUpperCase() === 'ENABLED';
 }
 
 /** Renders GET and HEAD alike, so that they cannot differ. */
 export function answer(
   request: ObjectRequest,
   head: ObjectHead,
-  { sizeBytes, range, body, opened }: Answer,
+  { sizeBytes, range, body, checksums }: Answer,
 ): OperationResult {
   const etag = request.policy.encryption.mode === 'off' ? head.etag : clientEtag(head.etag);
-  const wantsChecksums = request.headers['x-amz-checksum-mode']?.toUpperCase() === 'ENABLED' && range === undefined;
   const headers: Record<string, string> = {
     ...responseObjectHeaders(head.headers),
     'last-modified': head.lastModified,
     'accept-ranges': 'bytes',
     etag,
-    ...(wantsChecksums && opened !== undefined ? sealedChecksumHeaders(opened.metadata.checksums) : {}),
+    ...(checksums === undefined ? {} : sealedChecksumHeaders(checksums)),
     ...responseOverrides(Array.from(request.query, ([name, value]) => ({ name, value }))),
   };
   if (range === undefined) {

@@ -1,18 +1,21 @@
 import { parseRange, resolveRange } from '../s3/range.ts';
-import { addressOf, answer, objectConditions } from './get-object.ts';
+import { addressOf, answer, objectConditions, wantsChecksums } from './get-object.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
+import { objectChecksums } from './object-checksums.ts';
 import { openObject } from './object-decryption.ts';
 
-/** HeadObject: one backend request; the envelope is authenticated as for a read. */
+/** HeadObject: one backend request, two where checksums are asked for that only the index has; the envelope is authenticated. */
 export async function headObject(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
   const head = await request.backend.store.headObject(
     { ...addressOf(request), conditions: objectConditions(request) },
     { signal: request.signal },
   );
   const opened = await openObject(gateway, request, head);
-  opened?.secrets.dispose();
+  using _secrets = opened?.secrets;
   const sizeBytes = opened?.plaintextBytes ?? head.sizeBytes;
   const range = parseRange(request.headers['range']);
   const resolved = range === undefined ? undefined : resolveRange(range, sizeBytes);
-  return answer(request, head, { sizeBytes, range: resolved, opened });
+  const asksForChecksums = range === undefined && opened !== undefined && wantsChecksums(request);
+  const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, head) : undefined;
+  return answer(request, head, { sizeBytes, range: resolved, checksums });
 }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
+import type { SealedChecksum } from '../envelope/envelope.ts';
 import type { ObjectLayout } from '../envelope/layout.ts';
 
 /** Where the bytes of one state of an object are, and the headers of its parts that were read so far. */
@@ -8,6 +9,8 @@ export interface KnownLayout {
   readonly etag: string;
   readonly commitment: Uint8Array;
   readonly layout: ObjectLayout;
+  /** Those of the index. */
+  readonly checksums: readonly SealedChecksum[];
   /** FLOE headers by part number. */
   readonly partHeaders: Map<number, Uint8Array>;
 }

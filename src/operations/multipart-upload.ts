@@ -1,6 +1,7 @@
 import { decodeEnvelope, type Envelope } from '../envelope/envelope.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { ListedPart, UploadAddress } from '../store/object-store.ts';
+import type { UploadChecksum, UploadRecord } from '../uploads/upload-ledger.ts';
 import type { ObjectRequest } from './gateway.ts';
 
 /** S3's smallest part, the last one apart; shorter ones are staged until Complete shows which is last. */
@@ -11,14 +12,26 @@ export function uploadAddress({ bucket, key, query }: ObjectRequest): UploadAddr
   return { bucket, key, uploadId: query.get('uploadId') ?? '' };
 }
 
+/** What Create decided of an upload. */
+export interface OpenUpload {
+  readonly envelope: Envelope;
+  /** Undefined where the client asked for none. */
+  readonly checksum: UploadChecksum | undefined;
+}
+
 /**
- * The envelope that Create made, through the ledger, so that any replica can go on.
+ * What Create decided, through the ledger, so that any replica can go on.
  * @throws S3Error NoSuchUpload
  */
-export async function uploadEnvelope(request: ObjectRequest): Promise<Envelope> {
+export async function findUpload(request: ObjectRequest): Promise<OpenUpload> {
   const record = await request.backend.ledger.find(uploadAddress(request), { signal: request.signal });
   if (record === undefined) throw s3Error('NoSuchUpload');
-  return decodeEnvelope(record.envelope);
+  return openUpload(record);
+}
+
+/** What a record of the ledger says. */
+export function openUpload({ envelope, checksum }: UploadRecord): OpenUpload {
+  return { envelope: decodeEnvelope(envelope), checksum };
 }
 
 /**

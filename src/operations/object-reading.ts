@@ -7,7 +7,7 @@ import { readAll } from '../base/streams.ts';
 import { floeHeaderBytes } from '../crypto/floe.ts';
 import { EnvelopeError } from '../envelope/envelope-error.ts';
 import { ObjectLayout, singleRangeGuess, type RangePlan } from '../envelope/layout.ts';
-import { indexTailBytes, openIndex } from '../envelope/object-index.ts';
+import { indexTailBytes, openIndex, type ObjectIndex } from '../envelope/object-index.ts';
 import { decryptRange, decryptWholeMultipart, decryptWholeSingle } from '../envelope/object-reader.ts';
 import type { RequestedRange, ResolvedRange } from '../s3/range.ts';
 import type { ByteRange, ObjectBody, ObjectHead } from '../store/object-store.ts';
@@ -26,6 +26,8 @@ export interface Reading {
   readonly opened: OpenedObject;
   /** In plaintext bytes; the whole object where missing. */
   readonly range: ResolvedRange | undefined;
+  /** For a whole object of the single layout: called with its index once all of it verified. */
+  readonly onIndex?: (index: ObjectIndex) => void;
 }
 
 /**
@@ -58,14 +60,16 @@ export async function readDecrypted(reading: Reading): Promise<ByteStream> {
   const { envelope, secrets } = opened;
   if (envelope.layout === 'single') {
     if (range === undefined) {
-      return decryptWholeSingle({ secrets, envelope, storedBytes: stored.sizeBytes, ciphertext: stored.body });
+      const { onIndex } = reading;
+      const whole = { secrets, envelope, storedBytes: stored.sizeBytes, ciphertext: stored.body };
+      return decryptWholeSingle(onIndex === undefined ? whole : { ...whole, onIndex });
     }
     const { plaintextBytes } = opened;
     const layout = ObjectLayout.single({ plaintextBytes, segmentSizeBytes: envelope.segmentSizeBytes });
     const plan = layout.locate(range);
     return decryptRange({ secrets, envelope, layout, plan, ciphertext: await storedRange(reading, plan) });
   }
-  const known = await multipartLayout(reading);
+  const known = await indexedLayout(reading);
   const { layout } = known;
   if (range === undefined) {
     return decryptWholeMultipart({
@@ -88,17 +92,23 @@ export async function readDecrypted(reading: Reading): Promise<ByteStream> {
   });
 }
 
-/** The part table of a multipart object: from the cache if it is this very state of the object, else from its index. */
-async function multipartLayout(reading: Reading): Promise<KnownLayout> {
-  const { request, gateway, stored, opened } = reading;
-  const { commitment, segmentSizeBytes } = opened.envelope;
+/** What an object's index says of it: from the cache if that is of this very state of the object, else from its end. */
+export async function indexedLayout(
+  object: Pick<Reading, 'request' | 'gateway' | 'opened'> & { readonly stored: ObjectHead },
+): Promise<KnownLayout> {
+  const { request, gateway, stored, opened } = object;
+  const { commitment, layout, segmentSizeBytes } = opened.envelope;
   const cached = gateway.layouts.find(layoutKey(request));
   if (cached?.etag === stored.etag && timingSafeEqual(cached.commitment, commitment)) return cached;
   const index = await readIndex(request, opened, stored);
   const known: KnownLayout = {
     etag: stored.etag,
     commitment,
-    layout: ObjectLayout.multipart(index, segmentSizeBytes),
+    layout:
+      layout === 'single'
+        ? ObjectLayout.single({ plaintextBytes: opened.plaintextBytes, segmentSizeBytes })
+        : ObjectLayout.multipart(index, segmentSizeBytes),
+    checksums: index.checksums,
     partHeaders: new Map(),
   };
   gateway.layouts.remember(layoutKey(request), known);

@@ -5,9 +5,8 @@ import { parseCompleteUploadAnswer, parseInitiateUploadAnswer } from '../s3/back
 import { decodePayload, type DecodedPayload } from '../s3/payload.ts';
 import { parseChecksumHeaders, parseContentMd5, PayloadVerifier } from '../s3/payload-verifier.ts';
 import { s3Error } from '../s3/s3-error.ts';
-import { element, s3Namespace, xmlDocument } from '../s3/xml.ts';
 import { abortMultipartUpload } from './abort-multipart-upload.ts';
-import { completeMultipartUpload } from './complete-multipart-upload.ts';
+import { completeParts } from './complete-multipart-upload.ts';
 import { createMultipartUpload } from './create-multipart-upload.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { minPartBytes } from './multipart-upload.ts';
@@ -51,7 +50,9 @@ interface Source {
 
 async function inTwoParts(request: ObjectRequest, gateway: Gateway, source: Source): Promise<string> {
   const verifier = verifierOf(request.headers);
-  const created = await createMultipartUpload(request, gateway);
+  // What is given of the whole is verified here, over both parts.
+  const { 'x-amz-checksum-algorithm': _algorithm, 'x-amz-checksum-type': _type, ...headers } = request.headers;
+  const created = await createMultipartUpload({ ...request, headers }, gateway);
   const { uploadId } = parseInitiateUploadAnswer(documentOf(created));
   const ofUpload = (query: Readonly<Record<string, string>>): ObjectRequest => ({
     ...request,
@@ -76,8 +77,12 @@ async function inTwoParts(request: ObjectRequest, gateway: Gateway, source: Sour
               plaintextBytes: rest.length,
             }),
           ];
-    const document = completeDocument([firstEtag, ...restEtags]);
-    const done = await completeMultipartUpload({ ...ofUpload({}), document: () => Promise.resolve(document) }, gateway);
+    const parts = [firstEtag, ...restEtags].map((etag, index) => ({
+      partNumber: index + 1,
+      etag,
+      checksums: new Map<string, string>(),
+    }));
+    const done = await completeParts(ofUpload({}), gateway, parts);
     return parseCompleteUploadAnswer(documentOf(done)).etag;
   } catch (error) {
     await abortMultipartUpload(ofUpload({})).catch(() => {});
@@ -126,6 +131,7 @@ async function sendPart(
   const payload: DecodedPayload = {
     ...part,
     declaredChecksums: () => [],
+    announcedChecksum: () => undefined,
     checksums: () => [],
     md5: () => undefined,
   };
@@ -142,11 +148,6 @@ function payloadOf(headers: ObjectRequest['headers'], bytes: Uint8Array): Decode
     signing: { key: Buffer.alloc(0), scope: '', timestamp: '', seedSignature: '' },
     contentLength: bytes.length,
   });
-}
-
-function completeDocument(etags: readonly string[]): Uint8Array {
-  const parts = etags.map((etag, index) => element('Part', [element('PartNumber', index + 1), element('ETag', etag)]));
-  return Buffer.from(xmlDocument('CompleteMultipartUpload', s3Namespace, parts));
 }
 
 function documentOf({ body }: OperationResult): string {

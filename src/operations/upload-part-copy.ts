@@ -1,13 +1,15 @@
+import type { ByteStream } from '../base/byte-stream.ts';
 import { checkCopySourceRange, parseCopySourceRange, type CopySourceRange } from '../s3/copy-source.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { parsePartNumber } from '../s3/request-documents.ts';
 import { renderCopyResult } from '../s3/response-documents.ts';
 import type { CopyResult } from '../store/object-store.ts';
 import { checkCopiedSize, readCopySource, withCopySource, type CopySource } from './copy-source.ts';
-import { storeEncryptedPart } from './encrypted-part.ts';
+import { storeEncryptedPart, type PartContent } from './encrypted-part.ts';
 import { addressOf } from './get-object.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
-import { requireOpenUpload, uploadAddress, uploadEnvelope } from './multipart-upload.ts';
+import { findUpload, requireOpenUpload, uploadAddress, type OpenUpload } from './multipart-upload.ts';
+import { checksumElement, summedPart, type PartChecksum } from './part-checksum.ts';
 import { patiently } from './patience.ts';
 
 /**
@@ -17,23 +19,25 @@ import { patiently } from './patience.ts';
 export async function uploadPartCopy(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
   const partNumber = parsePartNumber(request.query.get('partNumber') ?? '');
   const range = parseCopySourceRange(request.headers['x-amz-copy-source-range']);
-  await requireUpload(request);
+  const upload = await openUpload(request);
   const copying = withCopySource(request, gateway, async (source) => {
     const sizeBytes = range === undefined ? source.sizeBytes : range.last - range.first + 1;
     if (range !== undefined) checkCopySourceRange(range, source.sizeBytes);
     checkCopiedSize(sizeBytes);
-    return rendered(source, await copyPart(source, request, gateway, { partNumber, range, sizeBytes }));
+    return rendered(source, await copyPart(source, request, gateway, { upload, partNumber, range, sizeBytes }));
   });
   return await patiently(request, copying);
 }
 
-/** Before anything is read: a part for an upload that is over would be encrypted for nothing. */
-async function requireUpload(request: ObjectRequest): Promise<void> {
-  if (request.policy.encryption.mode === 'off') await requireOpenUpload(request);
-  else await uploadEnvelope(request);
+/** Before anything is read. Undefined for an upload that is not encrypted, of which nothing has to be known. */
+async function openUpload(request: ObjectRequest): Promise<OpenUpload | undefined> {
+  if (request.policy.encryption.mode === 'required') return await findUpload(request);
+  await requireOpenUpload(request);
+  return undefined;
 }
 
-interface CopiedPart {
+interface PartCopy {
+  readonly upload: OpenUpload | undefined;
   readonly partNumber: number;
   readonly range: CopySourceRange | undefined;
   readonly sizeBytes: number;
@@ -43,32 +47,43 @@ async function copyPart(
   source: CopySource,
   request: ObjectRequest,
   gateway: Gateway,
-  part: CopiedPart,
-): Promise<CopyResult> {
-  const { partNumber, range, sizeBytes } = part;
+  part: PartCopy,
+): Promise<CopiedPart> {
+  const { upload, partNumber, range, sizeBytes } = part;
   const { backend, signal } = request;
-  const isPlain = request.policy.encryption.mode === 'off';
   const address = { ...uploadAddress(request), partNumber };
-  if (isPlain && source.opened === undefined && source.request.backend === backend) {
+  if (upload === undefined && source.opened === undefined && source.request.backend === backend) {
     const sourceConditions = { ifMatch: source.head.etag };
     const copied = { ...address, source: addressOf(source.request), sourceConditions };
     return await backend.store.copyPart(range === undefined ? copied : { ...copied, range }, { signal });
   }
-  const plaintext = await readCopySource(source, gateway, range);
-  const storing = isPlain
-    ? backend.store.uploadPart({ ...address, body: plaintext, lengthBytes: sizeBytes }, { signal })
-    : storeEncryptedPart(request, gateway, { partNumber, plaintext, plaintextBytes: sizeBytes });
+  const content = contentOf(await readCopySource(source, gateway, range), upload);
+  const storing =
+    upload === undefined
+      ? backend.store.uploadPart({ ...address, body: content.plaintext, lengthBytes: sizeBytes }, { signal })
+      : storeEncryptedPart(request, gateway, upload, { partNumber, ...content, plaintextBytes: sizeBytes });
   // What failed before it read anything leaves a connection to the source.
   const { etag } = await storing.catch(async (error: unknown) => {
-    await plaintext[Symbol.asyncIterator]().return?.();
+    await content.plaintext[Symbol.asyncIterator]().return?.();
     throw error;
   });
-  return { etag, headers: {}, lastModified: new Date().toISOString() };
+  return { etag, headers: {}, lastModified: new Date().toISOString(), checksum: content.checksum() };
 }
 
-function rendered({ head }: CopySource, { etag, lastModified, headers }: CopyResult): OperationResult {
+/** With the checksum that the upload was created for, which S3 computes of parts that are copied. */
+function contentOf(plaintext: ByteStream, upload: OpenUpload | undefined): Pick<PartContent, 'plaintext' | 'checksum'> {
+  if (upload?.checksum === undefined) return { plaintext, checksum: () => undefined };
+  return summedPart(plaintext, upload.checksum.algorithm);
+}
+
+interface CopiedPart extends CopyResult {
+  readonly checksum?: PartChecksum | undefined;
+}
+
+function rendered({ head }: CopySource, { etag, lastModified, headers, checksum }: CopiedPart): OperationResult {
   const version = head.headers['x-amz-version-id'];
-  return xmlResult(renderCopyResult('CopyPartResult', { etag, lastModified }), {
+  const checksums = checksum === undefined ? {} : checksumElement(checksum);
+  return xmlResult(renderCopyResult('CopyPartResult', { etag, lastModified, checksums }), {
     ...responseObjectHeaders(headers),
     ...(version === undefined ? {} : { 'x-amz-copy-source-version-id': version }),
   });

@@ -3,10 +3,12 @@ import { responseObjectHeaders } from '../s3/object-headers.ts';
 import type { DecodedPayload } from '../s3/payload.ts';
 import { parsePartNumber } from '../s3/request-documents.ts';
 import { checksumHeaders } from './checksums.ts';
-import { storeEncryptedPart } from './encrypted-part.ts';
+import { storeEncryptedPart, type PartContent } from './encrypted-part.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
-import { uploadAddress } from './multipart-upload.ts';
+import { findUpload, uploadAddress, type OpenUpload } from './multipart-upload.ts';
+import { checksumHeader, summedPart, type PartChecksum } from './part-checksum.ts';
 import { checkSize, maxPutBytes } from './put-object.ts';
+import { checksumMismatch } from './upload-checksum.ts';
 
 /** UploadPart. */
 export async function uploadPart(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
@@ -14,9 +16,32 @@ export async function uploadPart(request: ObjectRequest, gateway: Gateway): Prom
   const payload = request.payload();
   checkSize(payload.plaintextBytes, maxPutBytes);
   if (request.policy.encryption.mode === 'off') return forwardPart(request, payload, partNumber);
+  const upload = await findUpload(request);
+  const content = withPartChecksum(payload, upload);
+  const { etag } = await storeEncryptedPart(request, gateway, upload, { partNumber, ...content });
+  const checksum = content.checksum();
+  return {
+    status: 200,
+    headers: { ...checksumHeaders(payload), ...(checksum === undefined ? {} : checksumHeader(checksum)), etag },
+  };
+}
+
+/**
+ * A part's content with the checksum that the upload was created for: the one that the client gave, which is verified
+ * anyway; else, where S3 computes it, computed here.
+ * @throws S3Error InvalidRequest where the part comes with another checksum, or without one of a composite.
+ */
+function withPartChecksum(payload: DecodedPayload, { checksum }: OpenUpload): Omit<PartContent, 'partNumber'> {
   const { plaintext, plaintextBytes } = payload;
-  const { etag } = await storeEncryptedPart(request, gateway, { partNumber, plaintext, plaintextBytes });
-  return { status: 200, headers: { ...checksumHeaders(payload), etag } };
+  if (checksum === undefined) return { plaintext, plaintextBytes, checksum: () => undefined };
+  const { algorithm, type } = checksum;
+  const announced = payload.announcedChecksum();
+  if (announced === algorithm) {
+    const verified = (): PartChecksum | undefined => payload.checksums().find((given) => given.algorithm === algorithm);
+    return { plaintext, plaintextBytes, checksum: verified };
+  }
+  if (announced !== undefined || type === 'COMPOSITE') throw checksumMismatch(algorithm, announced);
+  return { plaintextBytes, ...summedPart(plaintext, algorithm) };
 }
 
 async function forwardPart(

@@ -66,6 +66,11 @@ function crcOf(advance: Crc32Function): Checksum {
   };
 }
 
+/** Length of an algorithm's value in bytes. */
+export function checksumValueBytes(algorithm: ChecksumAlgorithm): number {
+  return valueLengths[algorithm];
+}
+
 /** The bytes of a checksum's value in base64, or undefined where it is not canonical base64 of the algorithm's length. */
 export function parseChecksumValue(algorithm: ChecksumAlgorithm, base64: string): Buffer | undefined {
   return parseBase64(base64, valueLengths[algorithm]);

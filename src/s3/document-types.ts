@@ -52,6 +52,8 @@ export interface ListedPart {
   readonly etag: string;
   readonly sizeBytes: number;
   readonly lastModified: string; // ISO 8601
+  /** By element name, e.g. `ChecksumCRC32C`; base64. */
+  readonly checksums?: Readonly<Record<string, string>>;
 }
 
 export interface PartsPage {

@@ -22,11 +22,14 @@ export function backendEtag(clientEtag: string): string | undefined {
 }
 
 /**
- * The ETag that a client gets for an uploaded part: the backend's with the attempt tag appended.
+ * The ETag that a client gets for an uploaded part: the backend's with the attempt tag appended, and where the part has a
+ * checksum, with the token by which the gateway recognises it.
  * @param attemptTagHex 16 hex digits, the first 8 bytes of the part's FLOE header tag.
+ * @param checksumToken An odd number of hex digits, at least 25.
  */
-export function partEtag(backendEtag: string, attemptTagHex: string): string {
-  return `"${unquoted(backendEtag)}-${attemptTagHex}"`;
+export function partEtag(backendEtag: string, attemptTagHex: string, checksumToken?: string): string {
+  const token = checksumToken === undefined ? '' : `-${checksumToken}`;
+  return `"${unquoted(backendEtag)}-${attemptTagHex}${token}"`;
 }
 
 /** What a client's part ETag says; `attemptTag` (16 lower-case hex digits) is missing where it sent a bare ETag. */
@@ -34,15 +37,22 @@ export interface PartEtag {
   /** Quoted. */
   readonly backendEtag: string;
   readonly attemptTag?: string;
+  /** Lower-case; only with an attempt tag. */
+  readonly checksumToken?: string;
 }
 
 /** Takes apart what `partEtag` made; takes quoted and unquoted forms, as clients send both. */
 export function parsePartEtag(etag: string): PartEtag {
   const bare = unquoted(etag);
-  const match = /^(.+)-([0-9a-f]{16})$/is.exec(bare);
-  const [, base, tag] = match ?? [];
+  const match =
+    /^(.+)-([0-9a-f]{16})-((?:[0-9a-f]{2}){12,}[0-9a-f])$/is.exec(bare) ?? /^(.+)-([0-9a-f]{16})$/is.exec(bare);
+  const [, base, tag, token] = match ?? [];
   if (base === undefined || tag === undefined) return { backendEtag: `"${bare}"` };
-  return { backendEtag: `"${base}"`, attemptTag: tag.toLowerCase() };
+  return {
+    backendEtag: `"${base}"`,
+    attemptTag: tag.toLowerCase(),
+    ...(token === undefined ? {} : { checksumToken: token.toLowerCase() }),
+  };
 }
 
 /** One entry of If-Match or If-None-Match: `tag` without quotes. */

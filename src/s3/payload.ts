@@ -69,6 +69,8 @@ export interface DecodedPayload {
   readonly plaintextBytes: number;
   /** What a header gave, not verified yet: at most one. */
   declaredChecksums(): readonly PayloadChecksum[];
+  /** Algorithm of the checksum that a header gave or that is announced as trailer. */
+  announcedChecksum(): ChecksumAlgorithm | undefined;
   /** What a header or trailer gave and the bytes bear out; empty until `plaintext` has ended. */
   checksums(): readonly PayloadChecksum[];
   /** The plaintext's MD5, where the client gave one that holds; undefined until `plaintext` has ended. */
@@ -104,6 +106,7 @@ export function decodePayload(payload: EncodedPayload): DecodedPayload {
     plaintext: { [Symbol.asyncIterator]: () => plaintext },
     plaintextBytes,
     declaredChecksums: () => (checksum === undefined ? [] : [checksum]),
+    announcedChecksum: () => checksum?.algorithm ?? trailer,
     checksums: () => plaintext.verified ?? [],
     md5: () => (plaintext.verified === undefined ? undefined : expected.md5),
   };

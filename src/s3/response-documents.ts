@@ -213,6 +213,7 @@ export function renderListParts(listing: {
   readonly partNumberMarker?: number;
   readonly maxParts: number;
   readonly owner: Owner;
+  readonly checksum?: { readonly algorithm: string; readonly type: string };
   readonly page: PartsPage;
 }): string {
   const { page, owner } = listing;
@@ -227,6 +228,8 @@ export function renderListParts(listing: {
     element('NextPartNumberMarker', page.nextPartNumberMarker),
     element('MaxParts', listing.maxParts),
     element('IsTruncated', page.isTruncated),
+    element('ChecksumAlgorithm', listing.checksum?.algorithm),
+    element('ChecksumType', listing.checksum?.type),
     ...page.parts.map(partElement),
   ]);
 }
@@ -237,6 +240,7 @@ function partElement(part: ListedPart): XmlNode {
     element('LastModified', part.lastModified),
     element('ETag', part.etag),
     element('Size', part.sizeBytes),
+    ...Object.entries(part.checksums ?? {}).map(([name, value]) => element(name, value)),
   ]);
 }
 

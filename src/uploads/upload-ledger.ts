@@ -1,10 +1,20 @@
 import type { ByteStream } from '../base/byte-stream.ts';
+import type { ChecksumAlgorithm } from '../s3/checksum.ts';
 import type { CallOptions, UploadAddress } from '../store/object-store.ts';
 
 /** What UploadPart and Complete need of an upload that another replica may have begun. */
 export interface UploadRecord {
   /** The encoded envelope that CreateMultipartUpload gave to the backend. */
   readonly envelope: string;
+  /** The checksum that the client wants of the object. */
+  readonly checksum?: UploadChecksum;
+}
+
+/** A checksum of a multipart object, in S3's words. */
+export interface UploadChecksum {
+  readonly algorithm: ChecksumAlgorithm;
+  /** Over the checksums of the parts, or of the object as a whole. */
+  readonly type: 'COMPOSITE' | 'FULL_OBJECT';
 }
 
 /** A part below S3's minimum, whose ciphertext waits until Complete shows that it is the last one. */

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 
 import type { ByteStream } from '../../base/byte-stream.ts';
 import { readAll, streamOf } from '../../base/streams.ts';
+import { parseChecksumAlgorithm } from '../../s3/checksum.ts';
 import { S3Error, s3Error } from '../../s3/s3-error.ts';
 import type { CallOptions, ListedObject, ObjectStore, UploadAddress } from '../../store/object-store.ts';
-import type { StagedPart, StageRequest, UploadLedger, UploadRecord } from '../upload-ledger.ts';
+import type { StagedPart, StageRequest, UploadChecksum, UploadLedger, UploadRecord } from '../upload-ledger.ts';
 
 /** Where the ledger keeps its objects. */
 export interface StoreLedgerOptions {
@@ -39,7 +40,7 @@ export class StoreLedger implements UploadLedger {
   }
 
   async record(address: UploadAddress, record: UploadRecord, options: CallOptions = {}): Promise<void> {
-    const bytes = Buffer.from(JSON.stringify({ version: 1, envelope: record.envelope }));
+    const bytes = Buffer.from(JSON.stringify({ version: 1, envelope: record.envelope, checksum: record.checksum }));
     const key = `${this.#folder(address)}record`;
     await this.#store.putObject(
       {
@@ -168,7 +169,8 @@ function parseRecord(bytes: Uint8Array): UploadRecord {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
     if (typeof parsed === 'object' && parsed !== null && 'version' in parsed && 'envelope' in parsed) {
-      if (parsed.version === 1 && typeof parsed.envelope === 'string') return { envelope: parsed.envelope };
+      const { version, envelope } = parsed;
+      if (version === 1 && typeof envelope === 'string') return { envelope, ...recordedChecksum(parsed) };
     }
   } catch {
     // Not kept as the cause: the engine's message quotes the record.
@@ -193,6 +195,20 @@ function partName({ partNumber, attemptTag, plaintextBytes }: StagedName): strin
 }
 
 /** What a listed object says of its part; undefined for a name that `partName` does not give, which could not be read. */
+/** Records of earlier releases have none. */
+function recordedChecksum(parsed: object): { readonly checksum?: UploadChecksum } {
+  if (!('checksum' in parsed)) return {};
+  const { checksum } = parsed;
+  if (typeof checksum === 'object' && checksum !== null && 'algorithm' in checksum && 'type' in checksum) {
+    const { algorithm: name, type } = checksum;
+    const algorithm = typeof name === 'string' ? parseChecksumAlgorithm(name) : undefined;
+    if (algorithm !== undefined && (type === 'COMPOSITE' || type === 'FULL_OBJECT')) {
+      return { checksum: { algorithm, type } };
+    }
+  }
+  throw s3Error('InternalError', 'An upload record is damaged.');
+}
+
 function stagedPart(folder: string, { key, sizeBytes, etag, lastModified }: ListedObject): StagedPart | undefined {
   const name = key.slice(folder.length);
   const [, number = '', attemptTag = '', plaintextBytes = ''] = partPattern.exec(name) ?? [];

@@ -27,6 +27,14 @@ export const recordTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'keeps the checksum that an upload was created for',
+    async run({ ledger, replica, restarted, upload }) {
+      const record = { envelope, checksum: { algorithm: 'CRC64NVME', type: 'FULL_OBJECT' } } as const;
+      await ledger.record(upload, record);
+      for (const other of [ledger, replica, await restarted()]) assert.deepEqual(await other.find(upload), record);
+    },
+  },
+  {
     name: 'keeps uploads apart by key and by upload id',
     async run({ ledger, restarted, bucket }) {
       const first = freshUpload(bucket, 'a/b');

@@ -1,21 +1,28 @@
 import { createHash } from 'node:crypto';
 
-/** Reflected CRC bit by bit: slow and plain, so that it shares nothing with what it checks. */
-function reflectedCrc(bytes: Uint8Array, polynomial: bigint, mask: bigint): bigint {
-  let crc = mask;
-  for (const byte of bytes) {
-    crc ^= BigInt(byte);
+/** The remainders of all bytes, bit by bit. */
+function remainders(polynomial: bigint): readonly bigint[] {
+  return Array.from({ length: 256 }, (_, byte) => {
+    let crc = BigInt(byte);
     for (let bit = 0; bit < 8; bit++) crc = (crc & 1n) === 1n ? (crc >> 1n) ^ polynomial : crc >> 1n;
-  }
+    return crc;
+  });
+}
+
+/** Reflected CRC byte by byte: slow and plain, so that it shares nothing with what it checks. */
+function reflectedCrc(bytes: Uint8Array, table: readonly bigint[], mask: bigint): bigint {
+  let crc = mask;
+  for (const byte of bytes) crc = (crc >> 8n) ^ (table[Number(crc & 0xffn) ^ byte] ?? 0n);
   return crc ^ mask;
 }
 
 function crc(size: 4 | 8, polynomial: bigint): (bytes: Uint8Array) => Buffer {
   const mask = (1n << BigInt(size * 8)) - 1n;
+  const table = remainders(polynomial);
   return (bytes) => {
     const value = Buffer.alloc(size);
-    if (size === 4) value.writeUInt32BE(Number(reflectedCrc(bytes, polynomial, mask)));
-    else value.writeBigUInt64BE(reflectedCrc(bytes, polynomial, mask));
+    if (size === 4) value.writeUInt32BE(Number(reflectedCrc(bytes, table, mask)));
+    else value.writeBigUInt64BE(reflectedCrc(bytes, table, mask));
     return value;
   };
 }

@@ -67,11 +67,27 @@ describe('part ETags', () => {
     it(`takes apart ${etag}`, () => assert.deepEqual(parsePartEtag(etag), parsed));
   }
 
+  it('carry the token of a checksum', () => {
+    const token = `1${'0a'.repeat(12)}`;
+    const whole = `"${md5}-${tag}-${token}"`;
+    assert.equal(partEtag(`"${md5}"`, tag, token), whole);
+    const parsed = { backendEtag: `"${md5}"`, attemptTag: tag, checksumToken: token };
+    assert.deepEqual(parsePartEtag(whole), parsed);
+    assert.deepEqual(parsePartEtag(whole.slice(1, -1).toUpperCase().replace(md5.toUpperCase(), md5)), parsed);
+    // Neither too short a token nor an even number of digits is one.
+    for (const end of [token.slice(2), `${token}0`]) {
+      assert.deepEqual(parsePartEtag(`"${md5}-${tag}-${end}"`), { backendEtag: `"${md5}-${tag}-${end}"` });
+    }
+  });
+
   it('come back for every backend ETag', () => {
     const inner = fc.string({ unit: fc.constantFrom('0', 'a', 'f', '-', '=', '/'), minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(inner, (etag) => {
-        assert.deepEqual(parsePartEtag(partEtag(`"${etag}"`, tag)), { backendEtag: `"${etag}"`, attemptTag: tag });
+        const parsed = { backendEtag: `"${etag}"`, attemptTag: tag };
+        assert.deepEqual(parsePartEtag(partEtag(`"${etag}"`, tag)), parsed);
+        const checksumToken = '5'.repeat(81);
+        assert.deepEqual(parsePartEtag(partEtag(`"${etag}"`, tag, checksumToken)), { ...parsed, checksumToken });
       }),
     );
   });

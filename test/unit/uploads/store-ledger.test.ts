@@ -124,6 +124,10 @@ test('a damaged record is an error of ours, not an upload that does not exist', 
     '{"version":2,"envelope":"e"}',
     '{"version":"1","envelope":"e"}',
     '{"version":1,"envelope":7}',
+    '{"version":1,"envelope":"e","checksum":"CRC32"}',
+    '{"version":1,"envelope":"e","checksum":{"algorithm":"CRC32"}}',
+    '{"version":1,"envelope":"e","checksum":{"algorithm":"ADLER","type":"COMPOSITE"}}',
+    '{"version":1,"envelope":"e","checksum":{"algorithm":"CRC32","type":"composite"}}',
     `{"version":1,"envelope":"${'e'.repeat(16 * 1024)}"}`,
   ];
   for (const content of damaged) {

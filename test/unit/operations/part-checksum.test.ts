@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { describe, it } from 'node:test';
+
+import { ObjectSecrets } from '../../../src/envelope/object-secrets.ts';
+import { checksumToken, readChecksumToken, type PartChecksum } from '../../../src/operations/part-checksum.ts';
+
+const attempt = { partNumber: 7, attemptTag: '0123456789abcdef' };
+
+const checksums: readonly PartChecksum[] = [
+  { algorithm: 'CRC32', value: Buffer.from('cbf43926', 'hex') },
+  { algorithm: 'CRC32C', value: Buffer.from('e3069283', 'hex') },
+  { algorithm: 'CRC64NVME', value: Buffer.from('ae8b14860a799888', 'hex') },
+  { algorithm: 'SHA1', value: createHash('sha1').update('123456789').digest() },
+  { algorithm: 'SHA256', value: createHash('sha256').update('123456789').digest() },
+];
+
+describe('the token of a part’s checksum', () => {
+  for (const checksum of checksums) {
+    it(`carries ${checksum.algorithm}, whichever replica reads it`, () => {
+      using secrets = ObjectSecrets.generate();
+      using elsewhere = secrets.clone();
+      const token = checksumToken(secrets, attempt, checksum);
+      const read = readChecksumToken(elsewhere, attempt, token);
+      assert.equal(read?.algorithm, checksum.algorithm);
+      assert.equal(Buffer.compare(read?.value ?? Buffer.alloc(0), checksum.value), 0);
+      // As part ETags take it apart.
+      assert.match(token, /^[1-5](?:[0-9a-f]{2}){12,}$/);
+    });
+
+    it(`is refused with any digit of ${checksum.algorithm} changed`, () => {
+      using secrets = ObjectSecrets.generate();
+      const token = checksumToken(secrets, attempt, checksum);
+      for (let place = 0; place < token.length; place++) {
+        const digit = token[place] === '1' ? '2' : '1';
+        const changed = `${token.slice(0, place)}${digit}${token.slice(place + 1)}`;
+        assert.equal(readChecksumToken(secrets, attempt, changed), undefined, `digit ${place}`);
+      }
+    });
+  }
+
+  it('is of one attempt of one part of one upload', () => {
+    using secrets = ObjectSecrets.generate();
+    using others = ObjectSecrets.generate();
+    const [checksum] = checksums;
+    assert.ok(checksum !== undefined);
+    const token = checksumToken(secrets, attempt, checksum);
+    assert.equal(readChecksumToken(others, attempt, token), undefined);
+    assert.equal(readChecksumToken(secrets, { ...attempt, partNumber: 8 }, token), undefined);
+    assert.equal(readChecksumToken(secrets, { ...attempt, attemptTag: '0123456789abcdee' }, token), undefined);
+  });
+
+  it('is refused where it is none', () => {
+    using secrets = ObjectSecrets.generate();
+    for (const token of [
+      '',
+      '0',
+      '1',
+      '6'.repeat(25),
+      '1'.repeat(25),
+      '1'.repeat(27),
+      '5'.repeat(81),
+      '9'.repeat(1001),
+    ]) {
+      assert.equal(readChecksumToken(secrets, attempt, token), undefined, token.slice(0, 30));
+    }
+  });
+});
