@@ -29,10 +29,10 @@ const metadataPrefix = 'x-amz-meta-';
 const byteOrderMark = '\uFEFF';
 /** Names beside the metadata in a flat map without prefixes. */
 const systemNames = new Set(['content-type', 'content-length']);
-const headerLine = /^\s*([A-Za-z0-9-]+):[\t ]*(.*?)\s*$/;
+const headerLine = /^\s*([A-Za-z0-9-]+)[\t ]*:[\t ]*(.*?)\s*$/;
 
 /**
- * Reads a document: JSON (of `aws s3api`, boto3, rclone, mc, or a map of names and values) or lines `name: value`.
+ * Reads a document: JSON (of `aws s3api`, boto3, rclone, or a map of names and values) or lines `name: value`.
  * @throws MetadataError
  */
 export function parseMetadata(bytes: Uint8Array): StoredMetadata {

@@ -23,7 +23,7 @@ const forms: readonly (readonly [name: string, document: unknown])[] = [
     },
   ],
   [
-    'mc stat',
+    'prefixed names in a section',
     {
       status: 'success',
       size: 416,
@@ -62,12 +62,16 @@ describe('metadata documents', () => {
     });
   }
 
-  it('reads header lines, of curl or of s3cmd', () => {
+  it('reads header lines, of curl, mc or s3cmd', () => {
     const curl =
       'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 416\r\nx-amz-meta-s3eg: AQ\r\nX-Amz-Meta-Colour:red \r\n\r\n';
     assert.deepEqual(parse(curl), { headers, isComplete: true, storedBytes: 416 });
     const s3cmd =
       's3://b/k (object):\n   File size: 416\n   MIME type: text/plain\n   x-amz-meta-s3eg: AQ\n   x-amz-meta-colour: red\n';
+    // github.com/minio/minio/issues/7451
+    const mc =
+      'Name      : k\nSize      : 416 B\nMetadata  :\n  X-Amz-Meta-Colour : red \n  X-Amz-Meta-S3eg   : AQ\n  Content-Type      : text/plain\n';
+    assert.deepEqual(parse(mc), { headers, isComplete: true });
     const { 'content-type': _, ...withoutType } = headers;
     assert.deepEqual(parse(s3cmd), { headers: withoutType, isComplete: false });
   });
