@@ -7,9 +7,21 @@ const couldNotRun = 3;
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
 if (Number(process.versions.node.split('.')[0]) >= oldestMajor) {
-  await import('../src/cli/main.ts');
+  await runHere();
 } else {
   await runWithPinnedNode();
+}
+
+async function runHere() {
+  try {
+    await import('../src/cli/main.ts');
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    giveUp(
+      `a package is missing (${error.message.replace(/ imported from .*/s, '')})`,
+      'run "npm ci" in the folder of s3eg.',
+    );
+  }
 }
 
 /** Runs the command with the Node that `npm ci` installed; signals go to it, its exit code or signal becomes ours. */
@@ -21,9 +33,11 @@ async function runWithPinnedNode() {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const node = join(root, 'node_modules', '.bin', 'node');
   const main = join(root, 'src', 'cli', 'main.ts');
-  if (!existsSync(node)) return giveUp(`${node} is not there`);
+  const needed = `needs Node ${oldestMajor} or newer, this is ${process.versions.node}`;
+  const advice = 'run "npm ci" in the folder of s3eg, or start it with a newer Node.';
+  if (!existsSync(node)) return giveUp(`${needed} and ${node} is not there`, advice);
   const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  child.once('error', (error) => giveUp(`${node} cannot be run (${error.message})`));
+  child.once('error', (error) => giveUp(`${needed} and ${node} cannot be run (${error.message})`, advice));
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.once('exit', (code, signal) => {
     if (signal === null) process.exit(code ?? couldNotRun);
@@ -32,10 +46,7 @@ async function runWithPinnedNode() {
   });
 }
 
-function giveUp(problem) {
-  process.stderr.write(
-    `s3eg: needs Node ${oldestMajor} or newer, this is ${process.versions.node} and ${problem}: ` +
-      'run "npm ci" in the folder of s3eg, or start it with a newer Node.\n',
-  );
+function giveUp(problem, advice) {
+  process.stderr.write(`s3eg: ${problem}: ${advice}\n`);
   process.exitCode = couldNotRun;
 }

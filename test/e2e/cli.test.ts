@@ -84,6 +84,21 @@ describe('the launcher', () => {
     );
   });
 
+  it('says in one sentence that packages are missing', async (context) => {
+    const cwd = await temporaryFolder(context);
+    const root = join(launcher, '..', '..');
+    for (const folder of ['bin', 'src']) await cp(join(root, folder), join(cwd, folder), { recursive: true });
+    await writeFile(join(cwd, 'package.json'), '{"type":"module"}');
+    const { code, stdout, stderr } = await finish(
+      start([process.execPath, join(cwd, 'bin', 's3eg.mjs'), 'check'], { cwd }),
+    );
+    assert.deepEqual([code, stdout], [3, '']);
+    assert.match(
+      stderr,
+      /^s3eg: a package is missing \(Cannot find package '[^']+'\): run "npm ci" in the folder of s3eg\.\n$/,
+    );
+  });
+
   it('passes signals on and ends as the command did', async (context) => {
     for (const [signal, code, endedBy] of [
       ['SIGTERM', 0, null],
