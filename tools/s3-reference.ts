@@ -90,6 +90,12 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
   \`x-amz-checksum-mode: ENABLED\`; Content-MD5 and \`x-amz-content-sha256\` are verified. S3 computes a CRC64NVME of what comes without a checksum; the gateway
   does not. Of a multipart object the checksum is kept as a whole, composite or full object, not those of its parts, and only where
   every part is named by the ETag that UploadPart answered. In buckets with \`mode: off\` checksums are verified and not kept.
+- **Parts** of an object, read by \`partNumber\` or listed by GetObjectAttributes, count from 1 in their order, whatever numbers they
+  were uploaded under, and have no checksums of their own. An object that is not encrypted counts as one part.
+- **Copies** between encrypted buckets of one backend are made by the provider: only the object's key is wrapped anew. To or from
+  buckets that are not encrypted, across backends, and where \`x-amz-checksum-algorithm\` asks for a checksum that the source has not,
+  the bytes stream through the gateway; so do those of UploadPartCopy. \`If-Match\` and \`If-None-Match\` on the destination are
+  atomic only where the provider evaluates them (MinIO does not): the gateway looks before it copies.
 - **Sizes** are those of the plaintext everywhere. At the provider an object is larger by about 0.05 % and some hundred bytes.
 - **Forwarded sub-resources** mean at the provider what they say there: bucket policies, ACLs and websites give access to
   ciphertext; sizes in notifications, inventories and lifecycle filters are those of ciphertext; a lifecycle rule over a whole

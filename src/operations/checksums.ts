@@ -42,6 +42,12 @@ export function checksumElements(object: ObjectChecksums): Readonly<Record<strin
   return shown(object, 'ChecksumType', (algorithm) => `Checksum${algorithm.toUpperCase()}`);
 }
 
+/** The same without the number of parts behind a composite value: GetObjectAttributes alone leaves it out. */
+export function plainChecksumElements(object: ObjectChecksums): Readonly<Record<string, string>> {
+  const elements = Object.entries(checksumElements(object));
+  return Object.fromEntries(elements.map(([name, value]) => [name, value.replace(/-\d+$/, '')]));
+}
+
 function shown(
   { checksums, partCount }: ObjectChecksums,
   typeName: string,

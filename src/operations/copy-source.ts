@@ -7,6 +7,7 @@ import type { ObjectHead } from '../store/object-store.ts';
 import { authorizeRead, decide } from './authorization.ts';
 import { addressOf } from './get-object.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
+import { explainedByGet } from './head-failure.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
 import { askedRange, readDecrypted } from './object-reading.ts';
 import { maxPutBytes } from './put-object.ts';
@@ -120,14 +121,7 @@ async function explained(error: S3Error, source: ObjectRequest): Promise<unknown
     const message = 'The source of a copy request may not specifically refer to a delete marker by version id.';
     return s3Error('InvalidRequest', message, { cause: error });
   }
-  if (error.status >= 500) return error;
-  const { backend, signal } = source;
-  try {
-    await (await backend.store.getObject({ ...addressOf(source), range: { first: 0, last: 0 } }, { signal })).discard();
-    return error;
-  } catch (said) {
-    return said instanceof S3Error && said.code !== 'InvalidRange' ? said : error;
-  }
+  return await explainedByGet(error, source);
 }
 
 /** The plaintext of a source or of a range of it. Consume it, or end its iteration, which may be done at any time. */

@@ -13,13 +13,13 @@ import { deleteObject } from './delete-object.ts';
 import { deleteObjects } from './delete-objects.ts';
 import type { BucketRequest, Gateway, ObjectRequest, OperationResult, ServiceRequest } from './gateway.ts';
 import { forward } from './forward.ts';
-import { getObject } from './get-object.ts';
-import { headObject } from './head-object.ts';
+import { getObjectAttributes } from './get-object-attributes.ts';
 import { listBuckets } from './list-buckets.ts';
 import { listMultipartUploads } from './list-multipart-uploads.ts';
 import { listObjectVersions } from './list-object-versions.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
 import { listParts } from './list-parts.ts';
+import { getObjectOrPart, headObjectOrPart } from './object-parts.ts';
 import { putObject } from './put-object.ts';
 import { uploadPartCopy } from './upload-part-copy.ts';
 import { uploadPart } from './upload-part.ts';
@@ -50,8 +50,9 @@ const operations: Readonly<Record<Exclude<ServedOperationName, 'PreflightRequest
   CopyObject: { level: 'object', run: copyObject },
   CreateMultipartUpload: { level: 'object', run: createMultipartUpload },
   DeleteObject: { level: 'object', run: deleteObject },
-  GetObject: { level: 'object', run: getObject },
-  HeadObject: { level: 'object', run: headObject },
+  GetObject: { level: 'object', run: getObjectOrPart },
+  GetObjectAttributes: { level: 'object', run: getObjectAttributes },
+  HeadObject: { level: 'object', run: headObjectOrPart },
   ListParts: { level: 'object', run: listParts },
   PutObject: { level: 'object', run: putObject },
   UploadPartCopy: { level: 'object', run: uploadPartCopy },

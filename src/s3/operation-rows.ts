@@ -186,7 +186,7 @@ export const servedOperations = [
     method: 'GET',
     level: 'object',
     query: {},
-    optionalQuery: ['versionId', ...overrideParameters],
+    optionalQuery: ['partNumber', 'versionId', ...overrideParameters],
     handling: 'encrypted',
     action: 'read',
   },
@@ -195,7 +195,16 @@ export const servedOperations = [
     method: 'HEAD',
     level: 'object',
     query: {},
-    optionalQuery: ['versionId', ...overrideParameters],
+    optionalQuery: ['partNumber', 'versionId', ...overrideParameters],
+    handling: 'encrypted',
+    action: 'read',
+  },
+  {
+    operation: 'GetObjectAttributes',
+    method: 'GET',
+    level: 'object',
+    query: { attributes: true },
+    optionalQuery: ['versionId'],
     handling: 'encrypted',
     action: 'read',
   },
@@ -273,22 +282,21 @@ export interface ServedOperation extends ServedShape {
   readonly operation: ServedOperationName;
 }
 
-const notYet = 'not supported yet';
 const directoryBuckets = 'directory buckets are not supported';
 
 /** Every other operation of the S3 API: known, so that none of them is taken for a neighbour, and answered 501. */
 export const refusedOperations: readonly RefusedOperation[] = [
-  refused('ListDirectoryBuckets', 'GET service max-directory-buckets', 'list', { reason: directoryBuckets }),
-  refused('CreateSession', 'GET bucket session', 'read', { reason: directoryBuckets }),
-  refused('RenameObject', 'PUT object renameObject', 'write', { reason: directoryBuckets }),
-  refused('GetObject', 'GET object partNumber', 'read', { reason: 'reading single parts is not supported yet' }),
-  refused('HeadObject', 'HEAD object partNumber', 'read', { reason: 'reading single parts is not supported yet' }),
-  refused('GetObjectAttributes', 'GET object attributes', 'read'),
-  refused('GetObjectTorrent', 'GET object torrent', 'read', { reason: 'a torrent would name the ciphertext' }),
-  refused('SelectObjectContent', 'POST object select', 'read', { reason: 'the backend cannot query ciphertext' }),
-  refused('UpdateObjectEncryption', 'PUT object encryption', 'write', {
-    reason: 'the gateway encrypts objects; copy an object onto itself to change its key',
-  }),
+  refused('ListDirectoryBuckets', 'GET service max-directory-buckets', 'list', directoryBuckets),
+  refused('CreateSession', 'GET bucket session', 'read', directoryBuckets),
+  refused('RenameObject', 'PUT object renameObject', 'write', directoryBuckets),
+  refused('GetObjectTorrent', 'GET object torrent', 'read', 'a torrent would name the ciphertext'),
+  refused('SelectObjectContent', 'POST object select', 'read', 'the backend cannot query ciphertext'),
+  refused(
+    'UpdateObjectEncryption',
+    'PUT object encryption',
+    'write',
+    'the gateway encrypts objects; copy an object onto itself, with new metadata, to bring it under the current key',
+  ),
 ];
 
 /** The whole table. */
@@ -298,18 +306,6 @@ export const operationTable: readonly (ServedOperation | ForwardedOperation | Re
   ...refusedOperations,
 ];
 
-function refused(
-  operation: string,
-  route: Route,
-  action: OperationAction,
-  options: { readonly reason?: string; readonly header?: string } = {},
-): RefusedOperation {
-  return {
-    operation,
-    ...shapeOf(route),
-    ...(options.header === undefined ? {} : { header: options.header }),
-    handling: 'refused',
-    reason: options.reason ?? notYet,
-    action,
-  };
+function refused(operation: string, route: Route, action: OperationAction, reason: string): RefusedOperation {
+  return { operation, ...shapeOf(route), handling: 'refused', reason, action };
 }

@@ -244,6 +244,49 @@ function partElement(part: ListedPart): XmlNode {
   ]);
 }
 
+/** A page of an object's parts. */
+export interface ObjectPartsPage {
+  readonly partCount: number;
+  readonly marker: number;
+  readonly nextMarker: number;
+  readonly maxParts: number;
+  readonly isTruncated: boolean;
+  readonly parts: readonly { readonly partNumber: number; readonly sizeBytes: number }[];
+}
+
+/** GetObjectAttributesResponse; what is undefined was not asked for, or is not there. */
+export function renderObjectAttributes(object: {
+  readonly etag?: string;
+  /** By element name. */
+  readonly checksums?: Readonly<Record<string, string>>;
+  readonly parts?: ObjectPartsPage;
+  readonly storageClass?: string;
+  readonly sizeBytes?: number;
+}): string {
+  const checksums = Object.entries(object.checksums ?? {}).map(([name, value]) => element(name, value));
+  return xmlDocument('GetObjectAttributesResponse', s3Namespace, [
+    element('ETag', object.etag),
+    element('Checksum', checksums.length === 0 ? undefined : checksums),
+    element('ObjectParts', object.parts === undefined ? undefined : objectPartsElements(object.parts)),
+    element('StorageClass', object.storageClass),
+    element('ObjectSize', object.sizeBytes),
+  ]);
+}
+
+function objectPartsElements(page: ObjectPartsPage): XmlNode[] {
+  const parts = page.parts.map(({ partNumber, sizeBytes }) =>
+    element('Part', [element('PartNumber', partNumber), element('Size', sizeBytes)]),
+  );
+  return [
+    element('PartsCount', page.partCount),
+    element('PartNumberMarker', page.marker),
+    element('NextPartNumberMarker', page.nextMarker),
+    element('MaxParts', page.maxParts),
+    element('IsTruncated', page.isTruncated),
+    ...parts,
+  ];
+}
+
 /** InitiateMultipartUploadResult. */
 export function renderInitiateUpload(upload: {
   readonly bucket: string;

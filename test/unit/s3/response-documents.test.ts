@@ -9,6 +9,7 @@ import {
   renderListObjects,
   renderListObjectsV2,
   renderListParts,
+  renderObjectAttributes,
   renderListUploads,
   renderLocation,
 } from '../../../src/s3/documents.ts';
@@ -216,5 +217,31 @@ describe('DeleteResult', () => {
   it('tells failures only when quiet', () => {
     assert.equal(renderDeleteResult(outcomes, true), expected(`<DeleteResult ${xmlns}>${failure}`));
     assert.equal(renderDeleteResult([{ key: 'a' }], true), expected(`<DeleteResult ${xmlns}/>`));
+  });
+});
+
+describe('object attributes', () => {
+  it('have what was asked for, in the order of the API', () => {
+    assert.equal(renderObjectAttributes({}), expected(`<GetObjectAttributesResponse ${xmlns}/>`));
+    const parts = {
+      partCount: 3,
+      marker: 1,
+      nextMarker: 2,
+      maxParts: 1,
+      isTruncated: true,
+      parts: [{ partNumber: 2, sizeBytes: 5_242_881 }],
+    };
+    const checksums = { ChecksumCRC32: 'AAAAAA==', ChecksumType: 'COMPOSITE' };
+    assert.equal(
+      renderObjectAttributes({ etag: 'e-3', checksums, parts, storageClass: 'STANDARD', sizeBytes: 0 }),
+      expected(`<GetObjectAttributesResponse ${xmlns}>
+        <ETag>e-3</ETag>
+        <Checksum><ChecksumCRC32>AAAAAA==</ChecksumCRC32><ChecksumType>COMPOSITE</ChecksumType></Checksum>
+        <ObjectParts><PartsCount>3</PartsCount><PartNumberMarker>1</PartNumberMarker>
+          <NextPartNumberMarker>2</NextPartNumberMarker><MaxParts>1</MaxParts><IsTruncated>true</IsTruncated>
+          <Part><PartNumber>2</PartNumber><Size>5242881</Size></Part></ObjectParts>
+        <StorageClass>STANDARD</StorageClass><ObjectSize>0</ObjectSize></GetObjectAttributesResponse>`),
+    );
+    assert.equal(renderObjectAttributes({ checksums: {} }), expected(`<GetObjectAttributesResponse ${xmlns}/>`));
   });
 });
