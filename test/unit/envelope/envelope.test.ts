@@ -153,6 +153,36 @@ describe('text of the envelope', () => {
   });
 });
 
+describe('any text in the place of an envelope', () => {
+  /** Parts of a genuine envelope, cut, repeated and replaced. */
+  const damaged = fc
+    .tuple(fc.nat(400), fc.nat(400), fc.uint8Array({ maxLength: 100 }), fc.boolean())
+    .map(([from, to, inserted, keepsRest]) => {
+      const { bytes } = sealed();
+      return Buffer.concat([bytes.subarray(0, from), inserted, keepsRest ? bytes.subarray(to) : Buffer.alloc(0)]);
+    });
+
+  it('is either read and written back as it was, or refused as an envelope', () => {
+    const texts = fc.oneof(
+      fc.string({ maxLength: 200 }),
+      fc.uint8Array({ maxLength: 600 }).map((bytes) => Buffer.from(bytes).toString('base64url')),
+      damaged.map((bytes) => bytes.toString('base64url')),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        let read: Envelope;
+        try {
+          read = decodeEnvelope(text);
+        } catch (error) {
+          return envelopeError('malformed', 'unsupported')(error);
+        }
+        return encodeEnvelope(read) === text;
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('openEnvelope', () => {
   it('refuses every envelope with one bit changed, wherever it is (F1-ENV-5, F1-ENV-6)', () => {
     const { secrets, bytes } = sealed();

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 
 import { openAead, sealAead } from '../../../src/crypto/aead.ts';
 import type { RandomSource } from '../../../src/crypto/random.ts';
+import { encodeChecksums } from '../../../src/envelope/checksums.ts';
 import {
   buildIndexRegion,
   contiguousRegion,
@@ -458,6 +459,28 @@ describe('openIndex', () => {
       assert.throws(() => open(forgedTail(whole.subarray(0, length), total), total), malformed, `${length} bytes`);
     }
     assert.ok('parts' in open(forgedTail(whole, total), total));
+  });
+
+  it('reads whatever was sealed under its key as it was written, or refuses it as an EnvelopeError', () => {
+    const genuine = laidOut({ parts: indexParts([part, 100]) });
+    const damaged = fc
+      .tuple(fc.nat(60), fc.nat(60), fc.uint8Array({ maxLength: 20 }))
+      .map(([from, to, inserted]) => Buffer.concat([genuine.subarray(0, from), inserted, genuine.subarray(to)]));
+    fc.assert(
+      fc.property(fc.oneof(damaged, fc.uint8Array({ minLength: 31, maxLength: 100 })), (plaintext) => {
+        if (plaintext.length < 31) return true;
+        let read: ReturnType<typeof open>;
+        try {
+          read = open(forgedTail(plaintext, part + 100), part + 100);
+        } catch (error) {
+          return envelopeError('malformed', 'unsupported', 'size_mismatch')(error);
+        }
+        assert.ok('parts' in read);
+        const { parts, checksums } = read;
+        return Buffer.compare(laidOut({ parts, checksums: encodeChecksums(checksums) }), plaintext) === 0;
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('refuses an object of a size that none has, and a tail longer than the object', () => {

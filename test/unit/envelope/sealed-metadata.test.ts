@@ -98,6 +98,23 @@ describe('sealed metadata', () => {
     }
   });
 
+  it('of any bytes at all is read and written back as it was, or refused (F1-META-1)', () => {
+    const few = fc.array(fc.oneof(fc.nat(7), fc.nat(255)), { maxLength: 30 });
+    fc.assert(
+      fc.property(few, (behind) => {
+        const bytes = Buffer.concat([digest, Buffer.from(behind)]);
+        let read: SealedMetadata;
+        try {
+          read = decodeSealedMetadata(bytes);
+        } catch (error) {
+          return envelopeError('malformed', 'unsupported')(error);
+        }
+        return Buffer.compare(encodeSealedMetadata(read), bytes) === 0;
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('is not written with values that the format cannot hold', () => {
     const metadata = { metadataDigest: digest, checksums: [] };
     for (const length of [0, 31, 33]) {
