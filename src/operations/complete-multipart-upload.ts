@@ -154,16 +154,22 @@ function choose(
   );
   if (waiting !== undefined) {
     const { plaintextBytes, etag } = waiting;
+    // The name of a staged object says its length; whoever can rename it must not make the index wrong.
+    if (partPlaintextSize(waiting.sizeBytes, segmentSizeBytes) !== plaintextBytes) throw noSuchSize();
     const tag = Buffer.from(waiting.attemptTag, 'hex');
     return { requested: part, partNumber, plaintextBytes, etag, attemptTag: tag, staged: waiting, checksumToken };
   }
   const found = stored.find((candidate) => candidate.partNumber === partNumber && candidate.etag === backendEtag);
   if (found === undefined) throw invalidPart(partNumber);
   const plaintextBytes = partPlaintextSize(found.sizeBytes, segmentSizeBytes);
-  if (plaintextBytes === undefined) throw new EnvelopeError('size_mismatch', 'no part has this stored size');
+  if (plaintextBytes === undefined) throw noSuchSize();
   // Eight zero bytes: a client that sends bare ETags does not say which attempt it means.
   const tag = attemptTag === undefined ? new Uint8Array(8) : Buffer.from(attemptTag, 'hex');
   return { requested: part, partNumber, plaintextBytes, etag: backendEtag, attemptTag: tag, checksumToken };
+}
+
+function noSuchSize(): EnvelopeError {
+  return new EnvelopeError('size_mismatch', 'no part has this stored size');
 }
 
 function checkSizes(parts: readonly ChosenPart[], maxObjectBytes: number): void {

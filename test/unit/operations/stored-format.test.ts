@@ -83,3 +83,26 @@ test('a single object that the provider gives in another length is refused, by H
     await store.close();
   }
 });
+
+test('a staged part whose name was changed to another length is not completed', async () => {
+  const key = 'renamed';
+  const started = await createUpload(suite.s3, bucket, key);
+  const part = await uploadPart(suite.s3, started, 1, content);
+  const store = await openStore();
+  try {
+    const { objects } = await store.listObjects({ bucket, version: 2, prefix: '.s3eg/uploads/' });
+    const staged = objects.find((object) => object.key.endsWith(`-${content.length}`));
+    assert.ok(staged !== undefined);
+    const longer = staged.key.replace(/\d+$/, String(content.length + 1));
+    const source = { bucket, key: staged.key };
+    const { body, lengthBytes } = await store.getObject(source);
+    await store.putObject({ bucket, key: longer, headers: {}, body, lengthBytes });
+    await store.deleteObject(source);
+    const [renamed] = (await store.listObjects({ bucket, version: 2, prefix: longer })).objects;
+    // A client that gives the bare ETag, as ListParts of another replica may have shown it.
+    const answer = await completeUpload(suite.s3, started, [{ ...part, etag: renamed?.etag ?? '' }]);
+    assert.equal(answer.outcome, '500 ObjectCorrupted', answer.text);
+  } finally {
+    await store.close();
+  }
+});
