@@ -45,6 +45,8 @@ export function requestObjectHeaders(
   const chosen = pick(headers, (name) => writeHeaders.test(name) || isUserMetadata(name));
   const encoding = contentEncoding(headers['content-encoding']);
   if (encoding !== undefined) chosen['content-encoding'] = encoding;
+  // Backends keep their default instead, so that the digest of what was sent would not hold for what is stored.
+  if (chosen['content-type']?.trim() === '') delete chosen['content-type'];
   checkUserMetadataSize(chosen, maxUserBytes);
   parseTaggingHeader(chosen['x-amz-tagging'] ?? '');
   return sendable(chosen);

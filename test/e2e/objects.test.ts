@@ -86,6 +86,8 @@ describe('objects', () => {
     const { s3 } = suite;
     await s3.put('bucket', 'untyped', 'x');
     assert.equal((await s3.head('bucket', 'untyped')).headers['content-type'], 'binary/octet-stream');
+    assert.equal((await s3.put('bucket', 'empty-type', 'x', { 'content-type': '' })).outcome, '200');
+    assert.equal((await s3.head('bucket', 'empty-type')).headers['content-type'], 'binary/octet-stream');
   });
 
   it('lose aws-chunked, which is of the transfer, from Content-Encoding', async () => {

@@ -74,6 +74,10 @@ describe('requestObjectHeaders', () => {
     });
   });
 
+  it('takes an empty Content-Type for none, as backends do', () => {
+    for (const empty of ['', ' ']) assert.deepEqual(requestObjectHeaders({ 'content-type': empty }), {});
+  });
+
   const encodings: [string, string | undefined][] = [
     ['aws-chunked', undefined],
     ['AWS-Chunked', undefined],
