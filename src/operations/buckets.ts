@@ -6,13 +6,14 @@ import type { ListedObject } from '../store/object-store.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 
 /** CreateBucket. */
-export async function createBucket(request: BucketRequest): Promise<OperationResult> {
+export async function createBucket(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
   const configuration = parseCreateBucketRequest(await request.document(maxDocumentBytes.CreateBucketConfiguration));
   await request.backend.store.createBucket(
     request.bucket,
     { headers: requestBucketHeaders(request.headers), ...configuration },
     { signal: request.signal },
   );
+  gateway.cors.forget(request.backend, request.bucket);
   return { status: 200, headers: { location: `/${request.bucket}` } };
 }
 
@@ -42,6 +43,7 @@ export async function deleteBucket(request: BucketRequest, gateway: Gateway): Pr
     await backend.store.deleteBucket(bucket, { signal });
   }
   gateway.canaries.forget(backend, bucket);
+  gateway.cors.forget(backend, bucket);
   return { status: 204, headers: {} };
 }
 

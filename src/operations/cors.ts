@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 import { seesBucket } from '../policy/grants.ts';
-import { corsHeaders, parseCorsConfiguration, type CorsRequest, type CorsRule } from '../s3/cors.ts';
+import { corsHeaders, corsMethods, parseCorsConfiguration, type CorsRequest, type CorsRule } from '../s3/cors.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
 import { readAll } from '../base/streams.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -12,12 +12,15 @@ const maxBuckets = 1000;
 const rulesTtlMs = 30_000;
 const maxDocumentBytes = 256 * 1024;
 
+/** None where the bucket has no CORS configuration. A missing bucket is remembered too: anybody may ask for it. */
+type BucketRules = readonly CorsRule[] | 'NoSuchBucket';
+
 /** The CORS rules of buckets, asked of the backend once in a while: preflights come before any signature. */
 export class CorsConfigurations {
-  readonly #rules = new LRUCache<string, Promise<readonly CorsRule[]>>({ max: maxBuckets, ttl: rulesTtlMs });
+  readonly #rules = new LRUCache<string, Promise<BucketRules>>({ max: maxBuckets, ttl: rulesTtlMs });
 
-  /** The rules of a bucket; none where it has no CORS configuration. */
-  async rulesOf(backend: Backend, bucket: string): Promise<readonly CorsRule[]> {
+  /** @throws S3Error the backend's own, where it cannot be asked. */
+  async rulesOf(backend: Backend, bucket: string): Promise<BucketRules> {
     const id = cacheKey(backend, bucket);
     const known = this.#rules.get(id);
     if (known !== undefined) return await known;
@@ -31,7 +34,7 @@ export class CorsConfigurations {
     }
   }
 
-  /** To be called when a bucket's configuration was changed. */
+  /** To be called when a bucket's configuration was changed, or the bucket is another one. */
   forget(backend: Backend, bucket: string): void {
     this.#rules.delete(cacheKey(backend, bucket));
   }
@@ -45,7 +48,7 @@ function tooLong(): Error {
   return s3Error('InternalError', 'The CORS configuration of the bucket is too long.');
 }
 
-async function readRules(store: ObjectStore, bucket: string): Promise<readonly CorsRule[]> {
+async function readRules(store: ObjectStore, bucket: string): Promise<BucketRules> {
   try {
     const answer = await store.subResource({
       operation: 'GetBucketCors',
@@ -58,6 +61,7 @@ async function readRules(store: ObjectStore, bucket: string): Promise<readonly C
     if (answer.body === undefined) return [];
     return parseCorsConfiguration(await readAll(answer.body, maxDocumentBytes, tooLong));
   } catch (error) {
+    if (error instanceof S3Error && error.code === 'NoSuchBucket') return 'NoSuchBucket';
     if (error instanceof S3Error && (error.status === 404 || error.status === 501)) return [];
     throw error;
   }
@@ -73,18 +77,16 @@ export interface Preflight {
 /**
  * Answers a preflight (OPTIONS) from the bucket's own CORS rules. It comes without a signature, so nothing is asked of the
  * backend for buckets that no credential of this gateway may use.
- * @throws S3Error BadRequest, AccessForbidden (no rules, none that allows the request).
+ * @throws S3Error BadRequest, NoSuchBucket, AccessForbidden (no rules, none that allows the request).
  */
 export async function preflight(gateway: Gateway, { bucket, key, headers }: Preflight): Promise<OperationResult> {
-  const origin = headers['origin'];
-  const method = headers['access-control-request-method'];
-  if (origin === undefined) throw s3Error('BadRequest', 'Insufficient information. Origin request header needed.');
-  if (method === undefined) throw s3Error('BadRequest', 'Invalid Access-Control-Request-Method: null');
+  const request = preflightRequest(headers);
   const isKnown = [...gateway.accessKeys.values()].some(({ allow }) => seesBucket(allow, bucket));
   const backend = isKnown ? backendOf(gateway, bucket, key) : undefined;
   const rules = backend === undefined ? [] : await gateway.cors.rulesOf(backend, bucket);
+  if (rules === 'NoSuchBucket') throw s3Error('NoSuchBucket', undefined, { details: { BucketName: bucket } });
   if (rules.length === 0) throw forbidden('CORSResponse: CORS is not enabled for this bucket.');
-  const answer = corsHeaders(rules, { origin, method, requestHeaders: requestedHeaders(headers) });
+  const answer = corsHeaders(rules, request);
   if (answer === undefined) {
     throw forbidden(
       "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
@@ -93,16 +95,28 @@ export async function preflight(gateway: Gateway, { bucket, key, headers }: Pref
   return { status: 200, headers: answer };
 }
 
+/** RFC 9110, "field-name". */
+const headerName = /^[\w!#$%&'*+.^`|~-]+$/;
+
 function forbidden(message: string): Error {
   return new S3Error('AccessForbidden', message, { status: 403 });
 }
 
-function requestedHeaders(headers: Preflight['headers']): readonly string[] {
-  const text = headers['access-control-request-headers'] ?? '';
-  return text
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '');
+/** @throws S3Error BadRequest. */
+function preflightRequest(headers: Preflight['headers']): CorsRequest {
+  const origin = headers['origin'] ?? '';
+  const method = headers['access-control-request-method'] ?? 'null';
+  if (origin === '') throw s3Error('BadRequest', 'Insufficient information. Origin request header needed.');
+  if (!corsMethods.has(method)) {
+    throw s3Error('BadRequest', `Invalid Access-Control-Request-Method: ${method.slice(0, 64)}`);
+  }
+  const names = (headers['access-control-request-headers'] ?? '').split(',').filter((name) => name.trim() !== '');
+  const wrong = names.find((name) => !headerName.test(name.trim()));
+  if (wrong !== undefined) {
+    const shown = Buffer.from(wrong.slice(0, 64), 'latin1').toString('utf8');
+    throw s3Error('BadRequest', `Access-Control-Request-Headers "${shown}" contains invalid character.`);
+  }
+  return { origin, method, requestHeaders: names.map((name) => name.trim().toLowerCase()) };
 }
 
 function backendOf(gateway: Gateway, bucket: string, key: string | undefined): Backend | undefined {
@@ -124,7 +138,8 @@ export async function corsHeadersFor(
   const backend = backendOf(gateway, target.bucket, target.key);
   if (backend === undefined) return {};
   try {
-    return corsHeaders(await gateway.cors.rulesOf(backend, target.bucket), request) ?? {};
+    const rules = await gateway.cors.rulesOf(backend, target.bucket);
+    return rules === 'NoSuchBucket' ? {} : (corsHeaders(rules, request) ?? {});
   } catch {
     // The request itself says what is wrong with the backend.
     return {};

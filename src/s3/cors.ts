@@ -21,7 +21,8 @@ export interface CorsRequest {
 }
 
 const maxRules = 100;
-const methods = new Set(['GET', 'PUT', 'HEAD', 'POST', 'DELETE']);
+/** Methods that CORS rules may name. */
+export const corsMethods: ReadonlySet<string> = new Set(['GET', 'PUT', 'HEAD', 'POST', 'DELETE']);
 /** Caches on the way must not give one origin's answer to another. */
 const vary = 'Origin, Access-Control-Request-Headers, Access-Control-Request-Method';
 
@@ -39,7 +40,7 @@ function parseRule(rule: XmlElement): CorsRule {
   const allowedMethods = list('AllowedMethod');
   const allowedHeaders = list('AllowedHeader');
   if (allowedOrigins.length === 0 || allowedMethods.length === 0) throw s3Error('MalformedXML');
-  const wrongMethod = allowedMethods.find((method) => !methods.has(method));
+  const wrongMethod = allowedMethods.find((method) => !corsMethods.has(method));
   if (wrongMethod !== undefined) {
     throw s3Error(
       'InvalidRequest',

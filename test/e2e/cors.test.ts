@@ -63,6 +63,10 @@ describe('cross-origin requests', () => {
       await preflight(suite, '/plain/k', asked),
       await preflight(suite, '/nowhere/k', asked),
       await preflight(suite, '/web/k', noOrigin),
+      await preflight(suite, '/web/k', { ...asked, origin: '' }),
+      await preflight(suite, '/web/k', { ...asked, 'access-control-request-method': 'PATCH' }),
+      await preflight(suite, '/web/k', { ...asked, 'access-control-request-method': 'put' }),
+      await preflight(suite, '/web/k', { ...asked, 'access-control-request-headers': 'a,b c' }),
       await preflight(suite, '/web/k', { origin }),
       await preflight(suite, '/', asked),
     ].map((answer) => answer.outcome);
@@ -70,11 +74,26 @@ describe('cross-origin requests', () => {
       '403 AccessForbidden',
       '403 AccessForbidden',
       '403 AccessForbidden',
-      '403 AccessForbidden',
+      '404 NoSuchBucket',
+      '400 BadRequest',
+      '400 BadRequest',
+      '400 BadRequest',
+      '400 BadRequest',
       '400 BadRequest',
       '400 BadRequest',
       '405 MethodNotAllowed',
     ]);
+  });
+
+  it('forget the rules of a bucket with the bucket', async () => {
+    const { s3 } = suite;
+    await s3.createBucket('again');
+    await s3.send({ method: 'PUT', bucket: 'again', query: { cors: '' }, body: configuration });
+    assert.equal((await preflight(suite, '/again/k', asked)).status, 200);
+    await s3.send({ method: 'DELETE', bucket: 'again' });
+    assert.equal((await preflight(suite, '/again/k', asked)).outcome, '404 NoSuchBucket');
+    await s3.createBucket('again');
+    assert.equal((await preflight(suite, '/again/k', asked)).outcome, '403 AccessForbidden');
   });
 
   it('end with the configuration', async () => {
