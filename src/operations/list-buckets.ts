@@ -14,7 +14,8 @@ export async function listBuckets(request: ServiceRequest, gateway: Gateway): Pr
   );
   const prefix = request.query.get('prefix') ?? '';
   const after = request.query.get('continuation-token') ?? '';
-  const limit = boundedNumber(request.query, 'max-buckets', { min: 1, max: maxBuckets }) ?? maxBuckets;
+  const limit =
+    boundedNumber(request.query, 'max-buckets', { min: 1, max: maxBuckets, largest: maxBuckets }) ?? maxBuckets;
   const all = lists
     .flat()
     .filter(({ name }) => name.startsWith(prefix) && name > after)

@@ -5,18 +5,18 @@ export const maxKeysLimit = 1000;
 
 /**
  * A number of the query. Undefined where it is missing or empty.
- * @throws S3Error InvalidArgument unless it is an integer of at least `min`; larger ones than `max` count as `max`.
+ * @throws S3Error InvalidArgument unless it is an integer from `min` to `largest`; larger ones than `max` count as `max`.
  */
 export function boundedNumber(
   query: ReadonlyMap<string, string>,
   name: string,
-  { min, max }: { readonly min: number; readonly max: number },
+  { min, max, largest = 2_147_483_647 }: { readonly min: number; readonly max: number; readonly largest?: number },
 ): number | undefined {
   const text = query.get(name);
   if (text === undefined || text === '') return undefined;
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min) || value > 2_147_483_647) {
-    throw s3Error('InvalidArgument', `Argument ${name} must be an integer between ${min} and 2147483647`, {
+  if (!(value >= min) || value > largest) {
+    throw s3Error('InvalidArgument', `Argument ${name} must be an integer between ${min} and ${largest}`, {
       details: { ArgumentName: name, ArgumentValue: text.slice(0, 100) },
     });
   }

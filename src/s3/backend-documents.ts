@@ -30,6 +30,7 @@ export function parseListBucketsAnswer(body: Body): {
     buckets: (root.child('Buckets')?.children('Bucket') ?? []).map((bucket) => ({
       name: required(bucket, 'Name'),
       creationDate: bucket.textOf('CreationDate') ?? '',
+      ...given('region', bucket.textOf('BucketRegion')),
     })),
     ...given('continuationToken', root.textOf('ContinuationToken')),
   }));

@@ -7,6 +7,8 @@ export interface Owner {
 export interface BucketEntry {
   readonly name: string;
   readonly creationDate: string; // ISO 8601
+  /** Where the backend tells it. */
+  readonly region?: string;
 }
 
 export interface ListedObject {

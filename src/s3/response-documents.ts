@@ -46,7 +46,11 @@ export function renderListBuckets(answer: {
   readonly continuationToken?: string;
 }): string {
   const buckets = answer.buckets.map((bucket) =>
-    element('Bucket', [element('Name', bucket.name), element('CreationDate', bucket.creationDate)]),
+    element('Bucket', [
+      element('Name', bucket.name),
+      element('CreationDate', bucket.creationDate),
+      element('BucketRegion', bucket.region),
+    ]),
   );
   return xmlDocument('ListAllMyBucketsResult', s3Namespace, [
     ownerElement('Owner', answer.owner),

@@ -26,6 +26,7 @@ export interface CallOptions {
 export interface BucketEntry {
   readonly name: string;
   readonly creationDate: string; // ISO 8601
+  readonly region?: string;
 }
 
 export interface ObjectAddress {

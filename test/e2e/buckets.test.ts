@@ -7,6 +7,15 @@ import { all, textOf } from './support/xml.ts';
 describe('buckets', () => {
   const suite = suiteWithGateway();
 
+  it('are listed up to 10 000 at a time, as S3 does', async () => {
+    const { s3 } = suite;
+    const page = async (size: string) => (await s3.send({ method: 'GET', query: { 'max-buckets': size } })).outcome;
+    assert.deepEqual(
+      [await page('0'), await page('1'), await page('10000'), await page('10001')],
+      ['400 InvalidArgument', '200', '200', '400 InvalidArgument'],
+    );
+  });
+
   it('are created, listed, looked at and deleted', async () => {
     const { s3 } = suite;
     const created = await s3.createBucket('first');

@@ -20,10 +20,11 @@ import { S3Error } from '../../../src/s3/s3-error.ts';
 
 describe('answers of a backend', () => {
   it('lists buckets', () => {
-    const bucket = '<Bucket><Name>a</Name><CreationDate>2006-02-03T16:45:09.000Z</CreationDate></Bucket>';
+    const bucket =
+      '<Bucket><Name>a</Name><CreationDate>2006-02-03T16:45:09.000Z</CreationDate><BucketRegion>eu-west-1</BucketRegion></Bucket>';
     assert.deepEqual(
       parseListBucketsAnswer(`<ListAllMyBucketsResult><Buckets>${bucket}</Buckets></ListAllMyBucketsResult>`),
-      { buckets: [{ name: 'a', creationDate: '2006-02-03T16:45:09.000Z' }] },
+      { buckets: [{ name: 'a', creationDate: '2006-02-03T16:45:09.000Z', region: 'eu-west-1' }] },
     );
     assert.deepEqual(
       parseListBucketsAnswer(

@@ -27,7 +27,7 @@ describe('bucket documents', () => {
   it('lists buckets', () => {
     const buckets = [
       { name: 'quotes', creationDate: '2006-02-03T16:45:09.000Z' },
-      { name: 'samples', creationDate: '2006-02-03T16:41:58.000Z' },
+      { name: 'samples', creationDate: '2006-02-03T16:41:58.000Z', region: 'eu-west-1' },
     ];
     assert.equal(
       renderListBuckets({ owner, buckets }),
@@ -35,7 +35,8 @@ describe('bucket documents', () => {
         <Owner><ID>${owner.id}</ID><DisplayName>mtd@amazon.com</DisplayName></Owner>
         <Buckets>
           <Bucket><Name>quotes</Name><CreationDate>2006-02-03T16:45:09.000Z</CreationDate></Bucket>
-          <Bucket><Name>samples</Name><CreationDate>2006-02-03T16:41:58.000Z</CreationDate></Bucket>
+          <Bucket><Name>samples</Name><CreationDate>2006-02-03T16:41:58.000Z</CreationDate>
+            <BucketRegion>eu-west-1</BucketRegion></Bucket>
         </Buckets></ListAllMyBucketsResult>`),
     );
     assert.equal(
