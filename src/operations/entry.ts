@@ -46,6 +46,11 @@ export interface Progress {
 export async function enter(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
   if (request.method === 'OPTIONS') return runPreflight(request, gateway, progress);
   if (isForm(request)) return runForm(request, gateway, progress);
+  if (isMistakenForm(request, gateway)) {
+    throw s3Error('PreconditionFailed', undefined, {
+      details: { Condition: 'Bucket POST must be of the enclosure-type multipart/form-data' },
+    });
+  }
   return runSigned(request, gateway, progress);
 }
 
@@ -71,6 +76,14 @@ async function runPreflight(request: PipelineRequest, gateway: Gateway, progress
 
 function isForm({ method, target, headers }: PipelineRequest): boolean {
   return method === 'POST' && !target.includes('?') && /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
+}
+
+/** A POST to a bucket that asks for nothing else can only be meant for a form. */
+function isMistakenForm({ method, target, headers }: PipelineRequest, gateway: Gateway): boolean {
+  if (method !== 'POST' || target.includes('?') || headers['authorization'] !== undefined) return false;
+  const { rawPath } = splitTarget(target);
+  const { bucket, key } = parseAddress({ rawPath, host: headers['host'] ?? '', publicHosts: gateway.publicHosts });
+  return bucket !== undefined && key === undefined;
 }
 
 /** A form has its signature inside, over a policy. */

@@ -55,7 +55,7 @@ export const errorCatalogue = {
   InvalidSecurity: { status: 403, message: 'The provided security credentials are not valid.' },
   InvalidStorageClass: { status: 400, message: 'The storage class you specified is not valid.' },
   InvalidTag: { status: 400, message: 'The tag provided was not a valid tag.' },
-  InvalidToken: { status: 400, message: 'The provided token is malformed or otherwise not valid.' },
+  InvalidToken: { status: 400, message: 'The provided token is malformed or otherwise invalid.' },
   InvalidURI: { status: 400, message: 'Could not parse the specified URI.' },
   KeyTooLongError: { status: 400, message: 'Your key is too long' },
   KeyUnavailable: { status: 503, message: 'The key service cannot be reached. Please try again later.' },

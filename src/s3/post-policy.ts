@@ -1,4 +1,5 @@
 import { s3Error, type S3Error } from './s3-error.ts';
+import { parseCredential } from './sigv4-claims.ts';
 import { equalSignatures, signatureOf, signingKey, sigv4Algorithm } from './sigv4-key.ts';
 
 /** The fields of an upload form, lower-case names, without the file. */
@@ -14,10 +15,17 @@ export interface VerifiedForm {
 
 /** Fields that a policy need not name ("POST Policy" in the S3 API reference). */
 const freeFields = new Set(['file', 'policy', 'x-amz-signature']);
+const signatureFields = ['x-amz-algorithm', 'x-amz-credential', 'x-amz-date', 'x-amz-signature'];
 const maxConditions = 200;
 
 type Condition =
-  | { readonly kind: 'eq' | 'starts-with'; readonly field: string; readonly value: string }
+  | {
+      readonly kind: 'eq' | 'starts-with';
+      readonly field: string;
+      readonly value: string;
+      /** As it stands in the policy; S3 spells out an equality that is given as a property. */
+      readonly shown: string;
+    }
   | { readonly kind: 'content-length-range'; readonly minBytes: number; readonly maxBytes: number };
 
 /**
@@ -35,7 +43,9 @@ export function verifyForm(
   },
 ): VerifiedForm {
   const encoded = fields.get('policy');
-  if (encoded === undefined) throw s3Error('AccessDenied');
+  if (encoded === undefined) {
+    throw signatureFields.some((name) => fields.has(name)) ? missingField('policy') : s3Error('AccessDenied');
+  }
   const accessKeyId = verifySignature(fields, encoded, context.lookup);
   const { expirationMs, conditions } = parsePolicy(encoded);
   if (context.now > expirationMs) throw denied('Policy expired.');
@@ -65,33 +75,58 @@ function verifySignature(
   const required = (name: string): string => {
     const value = fields.get(name);
     if (value !== undefined && value !== '') return value;
-    throw s3Error('InvalidArgument', `Bucket POST must contain a field named '${name}'.`, {
-      details: { ArgumentName: name },
-    });
+    throw missingField(name);
   };
-  if (required('x-amz-algorithm') !== sigv4Algorithm) {
-    throw s3Error('InvalidArgument', 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"');
+  const algorithm = required('x-amz-algorithm');
+  if (algorithm !== sigv4Algorithm) {
+    throw invalidField('X-Amz-Algorithm', algorithm, 'Only AWS4-HMAC-SHA256 is supported');
   }
-  const [, accessKeyId = '', date = '', region = ''] =
-    /^([\x21-\x7e]{1,256})\/(\d{8})\/([A-Za-z0-9_-]{1,64})\/s3\/aws4_request$/.exec(required('x-amz-credential')) ?? [];
-  if (accessKeyId === '' || !required('x-amz-date').startsWith(`${date}T`)) {
-    throw s3Error('InvalidArgument', 'The credential of the form is malformed.', {
-      details: { ArgumentName: 'x-amz-credential' },
-    });
+  const credential = required('x-amz-credential');
+  const malformed = (message: string): S3Error => invalidField('x-amz-credential', credential, message);
+  const { accessKeyId, scope } = parseCredential(credential, malformed);
+  const time = required('x-amz-date');
+  if (!/^\d{8}T\d{6}Z$/.test(time)) {
+    throw invalidField('X-Amz-Date', time, 'X-Amz-Date must be formated via ISO8601 Long format');
+  }
+  if (!time.startsWith(scope.date)) {
+    throw malformed('Invalid credential date. This date is not the same as X-Amz-Date.');
   }
   const signature = required('x-amz-signature');
   const secret = lookup(accessKeyId);
-  const expected = signatureOf(signingKey(secret ?? 'the secret of nobody', { date, region, service: 's3' }), policy);
-  if (secret === undefined)
-    throw s3Error('InvalidAccessKeyId', undefined, { details: { AWSAccessKeyId: accessKeyId } });
-  if (!equalSignatures(expected, signature)) throw s3Error('SignatureDoesNotMatch');
+  const expected = signatureOf(signingKey(secret ?? 'the secret of nobody', scope), policy);
+  const details = { AWSAccessKeyId: accessKeyId };
+  if (secret === undefined) throw s3Error('InvalidAccessKeyId', undefined, { details });
+  if (!equalSignatures(expected, signature)) {
+    throw s3Error('SignatureDoesNotMatch', undefined, {
+      details: {
+        ...details,
+        StringToSign: policy,
+        SignatureProvided: signature.slice(0, 64),
+        StringToSignBytes: Buffer.from(policy)
+          .toString('hex')
+          .replaceAll(/..(?=.)/g, '$& '),
+      },
+    });
+  }
   return accessKeyId;
+}
+
+function missingField(name: string): S3Error {
+  const hint = 'If it is specified, please check the order of the fields.';
+  return invalidField(name, '', `Bucket POST must contain a field named '${name}'.  ${hint}`);
+}
+
+function invalidField(name: string, value: string, message: string): S3Error {
+  return s3Error('InvalidArgument', message, {
+    details: { ArgumentName: name, ...(value === '' ? {} : { ArgumentValue: value.slice(0, 256) }) },
+  });
 }
 
 function parsePolicy(encoded: string): {
   readonly expirationMs: number;
   readonly conditions: readonly Condition[];
 } {
+  if (encoded === '') throw invalidPolicy("Expecting '{' but found End-of-Input");
   let policy: unknown;
   try {
     policy = JSON.parse(Buffer.from(encoded, 'base64').toString('utf8'));
@@ -115,6 +150,7 @@ function parseConditions(condition: unknown): readonly Condition[] {
       kind: 'eq',
       field: field.toLowerCase(),
       value: conditionText(value),
+      shown: `["eq", ${JSON.stringify(`$${field}`)}, ${JSON.stringify(value)}]`,
     }));
   }
   if (!Array.isArray(condition) || condition.length !== 3) throw invalidPolicy('Invalid condition.');
@@ -126,7 +162,8 @@ function parseConditions(condition: unknown): readonly Condition[] {
   const field = conditionText(first);
   if ((operator !== 'eq' && operator !== 'starts-with') || !field.startsWith('$'))
     throw invalidPolicy('Invalid condition.');
-  return [{ kind: operator, field: field.slice(1).toLowerCase(), value: conditionText(second) }];
+  const shown = JSON.stringify(condition);
+  return [{ kind: operator, field: field.slice(1).toLowerCase(), value: conditionText(second), shown }];
 }
 
 function conditionText(value: unknown): string {
@@ -142,10 +179,10 @@ function conditionNumber(value: unknown): number {
 
 function checkCondition(condition: Condition, values: ReadonlyMap<string, string>): void {
   if (condition.kind === 'content-length-range') return;
-  const { kind, field, value } = condition;
+  const { kind, field, value, shown } = condition;
   const given = values.get(field) ?? '';
   const holds = kind === 'eq' ? given === value : startsWith(field, given, value);
-  if (!holds) throw denied(`Policy Condition failed: ["${kind}", "$${field}", "${value}"]`);
+  if (!holds) throw denied(`Policy Condition failed: ${shown}`);
 }
 
 /** Content types come as a list separated by commas, each of which must begin so. */

@@ -71,14 +71,19 @@ export function parseAuthorizationHeader(
 /** `Credential=…, SignedHeaders=…, Signature=…`, in any order, with or without spaces. */
 function authorizationFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
-  for (const part of text.split(',', 8)) {
+  const parts = text.split(',', 4);
+  if (parts.length !== 3) {
+    throw malformedHeader(
+      'the authorization header requires three components: Credential, SignedHeaders, and Signature.',
+    );
+  }
+  for (const part of parts) {
     const equals = part.indexOf('=');
-    const name = part.slice(0, Math.max(equals, 0)).trim();
-    if (fields.has(name)) throw malformedHeader(`the field ${name} is given twice.`);
-    fields.set(name, part.slice(equals + 1).trim());
+    if (equals < 0) throw malformedHeader(`the authorization component ${quoted(part.trim())} is malformed.`);
+    fields.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
   }
   for (const name of ['Credential', 'SignedHeaders', 'Signature']) {
-    if (!fields.has(name)) throw malformedHeader(`the ${name} is missing.`);
+    if (!fields.has(name)) throw malformedHeader(`missing ${name}.`);
   }
   return fields;
 }
@@ -196,7 +201,9 @@ function checkExpiry(time: number, expiresSeconds: number, options: VerifyOption
   });
 }
 
-type Malformed = (message: string) => S3Error;
+interface Malformed {
+  (message: string): S3Error;
+}
 
 function malformedHeader(message: string): S3Error {
   return s3Error('AuthorizationHeaderMalformed', `The authorization header is malformed; ${message}`);
@@ -210,21 +217,39 @@ function malformedCredentialParameter(message: string): S3Error {
   return malformedQuery(`Error parsing the X-Amz-Credential parameter; ${message}`);
 }
 
-/** `<access key id>/<YYYYMMDD>/<region>/<service>/aws4_request`; the id may contain slashes. */
-function parseCredential(
+/**
+ * `<access key id>/<YYYYMMDD>/<region>/s3/aws4_request`; the id may contain slashes.
+ * @throws S3Error what `malformed` makes of the message.
+ */
+export function parseCredential(
   text: string,
   malformed: Malformed,
 ): { readonly accessKeyId: string; readonly scope: CredentialScope } {
-  const match = /^([\x21-\x7e]{1,256})\/(\d{8})\/([A-Za-z0-9_-]{1,64})\/([a-z0-9-]{1,32})\/aws4_request$/.exec(text);
+  const match = /^([\x21-\x7e]{1,256})\/([^/]{1,64})\/([A-Za-z0-9_-]{1,64})\/([^/]{1,64})\/([^/]{1,64})$/.exec(text);
   if (match === null) {
     throw malformed('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".');
   }
-  const [, accessKeyId = '', date = '', region = '', service = ''] = match;
+  const [, accessKeyId = '', date = '', region = '', service = '', terminal = ''] = match;
+  if (service !== 's3') {
+    throw malformed(`incorrect service ${quoted(service)}. This endpoint belongs to "s3".`);
+  }
+  if (terminal !== 'aws4_request') {
+    throw malformed(`incorrect terminal ${quoted(terminal)}. This endpoint uses "aws4_request".`);
+  }
+  if (!/^\d{8}$/.test(date)) {
+    throw malformed(
+      `incorrect date format ${quoted(date)}. This date in the credential must be in the format "yyyyMMdd".`,
+    );
+  }
   return { accessKeyId, scope: { date, region, service } };
 }
 
-function checkScope({ region, service }: CredentialScope, options: VerifyOptions, malformed: Malformed): void {
-  if (service !== 's3') throw malformed(`incorrect service "${service}". This endpoint belongs to "s3".`);
+/** What a client sent, short and printable, for a message. */
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 64));
+}
+
+function checkScope({ region }: CredentialScope, options: VerifyOptions, malformed: Malformed): void {
   if (options.region !== undefined && region !== options.region) {
     throw malformed(`the region '${region}' is wrong; expecting '${options.region}'`);
   }

@@ -133,6 +133,11 @@ function claimedSignature(
   if (isPresigned) return parsePresignedQuery(query, options);
   if (isVersion2) throw unsupportedMechanism();
   if (authorization === undefined) throw s3Error('AccessDenied');
+  if (!authorization.includes(' ')) {
+    throw s3Error('InvalidArgument', "Authorization header is invalid -- one and only one ' ' (space) required.", {
+      details: { ArgumentName: 'Authorization' },
+    });
+  }
   if (!authorization.startsWith('AWS')) {
     throw s3Error('InvalidArgument', 'Unsupported Authorization Type', { details: { ArgumentName: 'Authorization' } });
   }

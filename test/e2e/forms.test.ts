@@ -204,7 +204,8 @@ describe('form uploads', () => {
     assert.equal((await post(suite, encode({ fields: { key: 'k' } }), 'nowhere')).outcome, '404 NoSuchBucket');
     const headers = { 'content-type': 'text/plain', 'content-length': '4' };
     const noForm = await suite.s3.sendRaw({ method: 'POST', target: '/forms', headers, body: 'text' });
-    assert.equal(noForm.outcome, '403 AccessDenied');
+    assert.equal(noForm.outcome, '412 PreconditionFailed');
+    assert.match(textOf(noForm.xml, 'Condition') ?? '', /enclosure-type multipart\/form-data/);
     const cut = encode({ fields: { key: 'k' } }).subarray(0, 300);
     assert.equal((await post(suite, cut)).outcome, '400 MalformedPOSTRequest');
   });

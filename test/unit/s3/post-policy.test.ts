@@ -110,10 +110,29 @@ describe('verifyForm', () => {
   ];
   for (const [what, form, code] of refused) it(`refuses ${what}`, () => assert.throws(() => verify(form), { code }));
 
+  it('shows a condition as it stands in the policy', () => {
+    const fields = { key: 'k' };
+    const shown = /Policy Condition failed: \["eq", "\$key", "a"\]$/;
+    assert.throws(() => verify({ fields, conditions: [{ key: 'a' }] }), { message: shown });
+    const listed = /Policy Condition failed: \["eq","\$Key","a"\]$/;
+    assert.throws(() => verify({ fields, conditions: [['eq', '$Key', 'a']] }), { message: listed });
+  });
+
+  it('shows what was signed where the signature does not match', () => {
+    const fields = { key: 'k', 'x-amz-signature': '0'.repeat(64), policy: 'e30=' };
+    const details = {
+      AWSAccessKeyId: 'AKIDEXAMPLE',
+      StringToSign: 'e30=',
+      SignatureProvided: '0'.repeat(64),
+      StringToSignBytes: '65 33 30 3d',
+    };
+    assert.throws(() => verify({ fields }), { code: 'SignatureDoesNotMatch', details });
+  });
+
   it('denies a form without a policy, and asks for what is missing', () => {
     const context = { bucket: 'photos', lookup: () => secret, now };
     assert.throws(() => verifyForm(new Map([['key', 'k']]), context), { code: 'AccessDenied' });
-    for (const name of [...Object.keys(signed), 'x-amz-signature']) {
+    for (const name of [...Object.keys(signed), 'x-amz-signature', 'policy']) {
       const fields = fieldsOf(keyA);
       fields.delete(name);
       assert.throws(() => verifyForm(fields, context), { code: 'InvalidArgument', details: { ArgumentName: name } });

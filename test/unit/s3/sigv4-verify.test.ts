@@ -440,6 +440,26 @@ describe('authenticate: refusals', () => {
     );
   });
 
+  const messages: readonly [string, string, RegExp][] = [
+    ['no space', 'AWS4-HMAC-SHA256', /one and only one ' ' \(space\) required/],
+    ['two components', authorization.replace(/, Signature=.*/, ''), /requires three components/],
+    ['a component with no value', authorization.replace(/Signature=.*/, 'Signature'), /component "Signature" is malf/],
+    ['another component', authorization.replace('Signature=', 'Sign='), /missing Signature\./],
+    [
+      'another service',
+      authorization.replace('/s3/', '/ec2/'),
+      /incorrect service "ec2"\. This endpoint belongs to "s3"\./,
+    ],
+    ['another terminal', authorization.replace('aws4_', 'aws_'), /incorrect terminal "aws_request"\./],
+    ['a date in words', authorization.replace('/20130524/', '/today/'), /incorrect date format "today"\./],
+    ['no scope', authorization.replace(/Credential=[^,]*/, 'Credential=AKIA'), /the Credential is mal-formed/],
+  ];
+  for (const [what, text, message] of messages) {
+    it(`says what is wrong with ${what}, as S3 does`, () => {
+      assert.throws(() => authenticate(withAuthorization(text), lookupExample, options), { status: 400, message });
+    });
+  }
+
   it('requires a content hash that is signed', () => {
     const { headers } = request;
     const unsigned = {
