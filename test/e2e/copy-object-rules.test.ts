@@ -125,6 +125,24 @@ describe('CopyObject', () => {
     assert.equal((await suite.s3.head('beta', 'refused')).status, 404);
   });
 
+  it('keeps metadata that fits beside an envelope, and refuses more before anything is stored', async () => {
+    const long = { 'x-amz-meta-long': 'v'.repeat(1500) };
+    // Where nothing is encrypted there is no envelope, and S3's own 2 KiB hold.
+    assert.equal((await suite.s3.put('off', 'described', 'content', long)).outcome, '200');
+    assert.equal((await suite.s3.put('off', 'over', 'x', { 'x-amz-meta-a': 'v'.repeat(2048) })).status, 400);
+    const kept = await suite.copy('off/described', 'off', 'described-too');
+    assert.equal(kept.outcome, '200');
+    for (const to of ['alpha', 'far']) {
+      const refused = await suite.copy('off/described', to, 'described');
+      assert.equal(refused.outcome, '400 MetadataTooLarge');
+      assert.deepEqual([textOf(refused.xml, 'Size'), textOf(refused.xml, 'MaxSizeAllowed')], ['1504', '1152']);
+      assert.equal((await suite.s3.head(to, 'described')).status, 404);
+      const described = { 'x-amz-metadata-directive': 'REPLACE', 'x-amz-meta-short': 'v' };
+      assert.equal((await suite.copy('off/described', to, 'described', described)).outcome, '200');
+      assert.equal((await suite.s3.head(to, 'described')).headers['x-amz-meta-short'], 'v');
+    }
+  });
+
   it('needs the right to read the source and to write the destination', async () => {
     await suite.s3.put('alpha', 'k', 'content');
     await suite.s3.put('beta', 'k', 'content');
