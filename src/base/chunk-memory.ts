@@ -25,5 +25,10 @@ export function keep(chunk: Uint8Array): void {
 
 /** Frees the memory of a chunk that was handed over; nothing may use it any more, the operating system included. */
 export function release(chunk: Uint8Array): void {
-  if (handedOver.delete(chunk) && chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
+  if (handedOver.delete(chunk)) free(chunk);
+}
+
+/** Frees the memory of a chunk that its caller made for itself; all of its buffer, whatever else is in it. */
+export function free({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -6,7 +6,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 
-import { handOver, release } from '../base/chunk-memory.ts';
+import { free, handOver } from '../base/chunk-memory.ts';
 import { aeadIvBytes, aeadKeyBytes, aeadTagBytes, createAeadCipher, createAeadDecipher } from './aead.ts';
 import {
   FloeError,
@@ -104,10 +104,10 @@ export class FloeEncryptor implements Disposable {
     cipher.setAAD(segmentAad(position, isFinal));
     let offset = start + segmentPrefixBytes;
     for (const piece of forCipher(pieces, length)) {
-      const ciphertext = handOver(cipher.update(piece));
+      const ciphertext = cipher.update(piece);
       output.set(ciphertext, offset);
       // Freed while it is hot: the next piece gets the same memory.
-      release(ciphertext);
+      free(ciphertext);
       offset += piece.length;
     }
     cipher.final();

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 
 import type { ByteStream } from '../base/byte-stream.ts';
 import { release } from '../base/chunk-memory.ts';
+import { TurnCork } from '../base/turn-cork.ts';
 import { type HttpResponse, HttpServerError } from './exchange.ts';
 
 /** Whether a response carries a body at all (RFC 9110, sections 6.4.1, 9.3.2). */
@@ -39,6 +40,7 @@ function breakConnection(response: ServerResponse): void {
  */
 export class ResponseWriter {
   readonly #response: ServerResponse;
+  readonly #cork: TurnCork;
   #waiting = false;
   #wake: (() => void) | undefined;
   #listensToDrain = false;
@@ -47,6 +49,7 @@ export class ResponseWriter {
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    this.#cork = new TurnCork(response);
     // Writing to a connection that just went away is no fault of ours; `close` tells of it.
     response.on('error', () => {});
   }
@@ -93,6 +96,7 @@ export class ResponseWriter {
 
   /** Ends the message; resolves when it was handed to the operating system or the connection is gone. */
   async end(): Promise<void> {
+    this.#cork.letGo();
     const response = this.#response;
     if (response.closed || response.destroyed) return;
     this.#waiting = true;
@@ -158,9 +162,12 @@ export class ResponseWriter {
 
   /** Frees the chunk when it was handed to the operating system. @returns Whether there is room for more. */
   #write(chunk: Uint8Array): boolean {
-    return this.#response.write(chunk, (error) => {
+    this.#cork.hold();
+    const hasRoom = this.#response.write(chunk, (error) => {
       if (error === undefined || error === null) release(chunk);
     });
+    if (!hasRoom) this.#cork.letGo();
+    return hasRoom;
   }
 
   async #confirmEnd(iterator: AsyncIterator<Uint8Array>, expected: number): Promise<IteratorResult<Uint8Array>> {

@@ -1,6 +1,6 @@
-import { buildConnector, Pool, type Dispatcher } from 'undici';
+import { Pool, type Dispatcher } from 'undici';
 import type { Headers } from '../object-store.ts';
-import { withReleasedWrites } from './released-writes.ts';
+import { backendConnector } from './backend-socket.ts';
 import { checkHeaders, checkLength, checkPath } from './request-guard.ts';
 import { ResponseBody } from './response-body.ts';
 
@@ -121,17 +121,11 @@ export class Transport {
 
   #newPool(authority: string): Pool {
     const { protocol, ca, maxConnections, connectTimeoutMs, headersTimeoutMs, bodyTimeoutMs } = this.#options;
-    const connect = buildConnector({
-      allowH2: false,
-      timeout: connectTimeoutMs,
-      rejectUnauthorized: true,
-      ...(ca === undefined ? {} : { ca }),
-    });
     return new Pool(`${protocol}//${authority}`, {
       connections: maxConnections,
       pipelining: 1,
       allowH2: false,
-      connect: withReleasedWrites(connect),
+      connect: backendConnector({ connectTimeoutMs, ...(ca === undefined ? {} : { ca }) }),
       headersTimeout: headersTimeoutMs,
       bodyTimeout: bodyTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
