@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+
 import { buildConnector } from 'undici';
 
 import { release } from '../../base/chunk-memory.ts';
@@ -16,7 +18,10 @@ export interface ConnectorOptions {
   readonly ca?: string;
 }
 
-/** Connects over HTTP/1.1, TLS verified, with sockets that are cheap to send large bodies through. */
+/**
+ * Connects over HTTP/1.1, TLS verified, with sockets that are cheap to send large bodies through, and that end in a reset
+ * where undici breaks them off.
+ */
 export function backendConnector({ connectTimeoutMs, ca }: ConnectorOptions): buildConnector.connector {
   const options = {
     allowH2: false,
@@ -30,6 +35,7 @@ export function backendConnector({ connectTimeoutMs, ca }: ConnectorOptions): bu
     connect(target, (...[error, socket]: buildConnector.CallbackArgs) => {
       if (error !== null) return callback(error, null);
       speedUpWrites(socket);
+      if (!(socket instanceof TLSSocket)) resetWhenBroken(socket);
       callback(null, socket);
     });
   };
@@ -51,4 +57,19 @@ function speedUpWrites(socket: Socket): void {
       return hasRoom;
     },
   });
+}
+
+/**
+ * There are servers (versitygw 1.8) that take an orderly end in the middle of a body for the end of the object, and replace
+ * the old one by what they have. TLS has no reset: there the server has to compare lengths itself.
+ */
+function resetWhenBroken(socket: Socket): void {
+  const destroy = socket.destroy.bind(socket);
+  let cause: Error | undefined;
+  socket.destroy = (error) => {
+    if (error === undefined || cause !== undefined || socket.destroyed) return destroy(error ?? cause);
+    cause = error;
+    // Calls `destroy` again, without an error.
+    return socket.resetAndDestroy();
+  };
 }
