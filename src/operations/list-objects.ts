@@ -2,6 +2,7 @@ import { renderListObjects, renderListObjectsV2 } from '../s3/response-documents
 import { clientEtag } from '../s3/etag.ts';
 import type { ListedObject, ListObjectsRequest, ListObjectsResult } from '../store/object-store.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
+import { s3Error } from '../s3/s3-error.ts';
 import { listedSizes } from './listed-sizes.ts';
 import { boundedNumber, encodingType, maxKeysLimit, textParameter } from './query.ts';
 import { entriesToAdd, visiblePrefixes } from './visible-prefixes.ts';
@@ -87,8 +88,15 @@ async function visiblePage(
     if (!page.isTruncated || maxKeys === 0) {
       return { ...page, objects: await translated(request, objects), commonPrefixes };
     }
-    listing = { ...nextPage(asked, page), maxKeys };
+    const next = { ...nextPage(asked, page), maxKeys };
+    if (isSamePlace(listing, next)) throw s3Error('InternalError', 'The listing of the backend does not go on.');
+    listing = next;
   }
+}
+
+/** There are backends that repeat a page for ever (MinIO, with some delimiters): a client must not hold us in that. */
+function isSamePlace(left: ListObjectsRequest, right: ListObjectsRequest): boolean {
+  return left.marker === right.marker && left.continuationToken === right.continuationToken;
 }
 
 function nextPage(asked: ListObjectsRequest, page: ListObjectsResult): ListObjectsRequest {
