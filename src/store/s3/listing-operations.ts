@@ -9,6 +9,9 @@ import type {
 import type { S3Client } from './client.ts';
 import { collectDocument } from './xml-answers.ts';
 
+/** Sorts after every key that has a shorter form: nothing follows it under a prefix. */
+const lastCharacter = '\u{10ffff}';
+
 /** ListObjects and ListObjectsV2, always with `encoding-type=url`: XML cannot carry every key. */
 export async function listObjects(
   client: S3Client,
@@ -17,10 +20,10 @@ export async function listObjects(
 ): Promise<ListObjectsResult> {
   const versioned =
     request.version === 1
-      ? { marker: request.marker }
+      ? { marker: markerWithin(request.prefix, request.marker) }
       : {
           'list-type': 2,
-          'start-after': request.startAfter,
+          'start-after': markerWithin(request.prefix, request.startAfter),
           'continuation-token': request.continuationToken,
           'fetch-owner': request.fetchOwner === true ? 'true' : undefined,
         };
@@ -42,6 +45,15 @@ export async function listObjects(
     },
     async ({ body }) => parseListObjectsAnswer(await collectDocument(body)),
   );
+}
+
+/**
+ * A marker that every provider takes: MinIO answers 501 to one that does not begin with the prefix. One that sorts before
+ * all keys of the prefix says nothing; behind all of them, the last possible key of the prefix says the same.
+ */
+function markerWithin(prefix: string | undefined, marker: string | undefined): string | undefined {
+  if (prefix === undefined || marker === undefined || marker.startsWith(prefix)) return marker;
+  return Buffer.compare(Buffer.from(marker), Buffer.from(prefix)) < 0 ? undefined : `${prefix}${lastCharacter}`;
 }
 
 /** ListObjectVersions, always with `encoding-type=url`: XML cannot carry every key. */

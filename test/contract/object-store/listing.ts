@@ -176,6 +176,25 @@ export const listingTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'starts after a key that does not begin with the prefix',
+    run: async (context) => {
+      await fill(context, tree);
+      for (const [after, expected] of [
+        ['a', ['b/1', 'b/2', 'b/c/1']],
+        ['b', ['b/1', 'b/2', 'b/c/1']],
+        ['b0', []],
+        ['c', []],
+      ] as const) {
+        assert.deepEqual(
+          (await listAll(context, { version: 2, prefix: 'b/', startAfter: after })).keys,
+          expected,
+          after,
+        );
+        assert.deepEqual((await listAll(context, { version: 1, prefix: 'b/', marker: after })).keys, expected, after);
+      }
+    },
+  },
+  {
     name: 'gives nothing for a page of no keys',
     run: async (context) => {
       await fill(context, ['a', 'b']);
