@@ -11,6 +11,9 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { knownSecrets } from './secrets.ts';
 
+/** Halves the time that a process takes to start; changes nothing else. */
+const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/e2e', import.meta.url));
+
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 /** A busy machine may take long to start a process; a gateway that hangs must not hang the tests. */
@@ -75,7 +78,7 @@ export class GatewayProcess {
     this.child = spawn(process.execPath, [main, ...commandLine], {
       cwd: directory,
       // Nothing of the environment of the tests configures the gateway.
-      env: { PATH: process.env['PATH'] ?? '', ...env },
+      env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: compileCache, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.on('data', (chunk: Buffer) => {
@@ -164,9 +167,9 @@ export class Gateway implements AsyncDisposable {
     return this.process.child.pid ?? 0;
   }
 
-  /** SIGTERM; resolves when the process is gone. */
+  /** SIGTERM, unless it got one already; resolves when the process is gone. */
   async stop(): Promise<Ended> {
-    if (!this.process.isOver) this.process.child.kill('SIGTERM');
+    if (!this.process.isOver && !this.process.child.killed) this.process.child.kill('SIGTERM');
     return this.process.ended;
   }
 
