@@ -27,8 +27,11 @@ export interface Attack {
   readonly head: 'refused' | 'true' | 'unchecked';
 }
 
-/** Codes that say "not what was stored"; 416 is the backend's own answer where the object ends before the range. */
-const codes = new Set(['ObjectCorrupted', 'ObjectNotEncrypted', 'InvalidRange']);
+/**
+ * Codes that say "not what was stored"; 416 is the backend's own answer where the object ends before the range, and an
+ * envelope that names another key or version than it did may name one that there is not.
+ */
+const codes = new Set(['ObjectCorrupted', 'ObjectNotEncrypted', 'KeyVersionNotReadable', 'InvalidRange']);
 
 /** What an attack needs around it. */
 export interface TargetParts {
