@@ -225,23 +225,24 @@ export function parseCredential(
   text: string,
   malformed: Malformed,
 ): { readonly accessKeyId: string; readonly scope: CredentialScope } {
-  const match = /^([\x21-\x7e]{1,256})\/([^/]{1,64})\/([A-Za-z0-9_-]{1,64})\/([^/]{1,64})\/([^/]{1,64})$/.exec(text);
-  if (match === null) {
-    throw malformed('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".');
+  const match = /^([\x21-\x7e]{1,256})\/(\d{8})\/([A-Za-z0-9_-]{1,64})\/s3\/aws4_request$/.exec(text);
+  if (match === null) throw malformed(credentialProblem(text));
+  const [, accessKeyId = '', date = '', region = ''] = match;
+  return { accessKeyId, scope: { date, region, service: 's3' } };
+}
+
+/** S3's words for a credential that is not well-formed. */
+function credentialProblem(text: string): string {
+  const [, date = '', , service = '', terminal = '', more] = text.split('/', 6);
+  if (terminal !== '' && more === undefined) {
+    if (service !== 's3') return `incorrect service ${quoted(service)}. This endpoint belongs to "s3".`;
+    if (terminal !== 'aws4_request')
+      return `incorrect terminal ${quoted(terminal)}. This endpoint uses "aws4_request".`;
+    if (!/^\d{8}$/.test(date)) {
+      return `incorrect date format ${quoted(date)}. This date in the credential must be in the format "yyyyMMdd".`;
+    }
   }
-  const [, accessKeyId = '', date = '', region = '', service = '', terminal = ''] = match;
-  if (service !== 's3') {
-    throw malformed(`incorrect service ${quoted(service)}. This endpoint belongs to "s3".`);
-  }
-  if (terminal !== 'aws4_request') {
-    throw malformed(`incorrect terminal ${quoted(terminal)}. This endpoint uses "aws4_request".`);
-  }
-  if (!/^\d{8}$/.test(date)) {
-    throw malformed(
-      `incorrect date format ${quoted(date)}. This date in the credential must be in the format "yyyyMMdd".`,
-    );
-  }
-  return { accessKeyId, scope: { date, region, service } };
+  return 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".';
 }
 
 /** What a client sent, short and printable, for a message. */

@@ -82,7 +82,11 @@ export function translated(error: S3Error, headers: Headers): S3Error {
     return new CredentialsRefusedError(error.code, error);
   }
   if (error.code === 'AccessDenied') {
-    return s3Error('AccessDenied', 'The storage backend denied access.', { cause: error, headers: shown(headers) });
+    // What the lock of an object denies is the client's affair; all else may be about the gateway's own rights.
+    const message = /\bobject lock\b/i.test(error.message)
+      ? 'Access Denied because object protected by object lock.'
+      : 'The storage backend denied access.';
+    return s3Error('AccessDenied', message, { cause: error, headers: shown(headers) });
   }
   if (error.status === 429 || error.status === 503) return new BackendBusyError(error, headers);
   if (error.status === 502 || error.status === 504) return unavailable(error);

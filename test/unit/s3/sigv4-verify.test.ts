@@ -452,6 +452,7 @@ describe('authenticate: refusals', () => {
     ],
     ['another terminal', authorization.replace('aws4_', 'aws_'), /incorrect terminal "aws_request"\./],
     ['a date in words', authorization.replace('/20130524/', '/today/'), /incorrect date format "today"\./],
+    ['a scope that goes on', authorization.replace('/aws4_request', '/extra/things'), /the Credential is mal-formed/],
     ['no scope', authorization.replace(/Credential=[^,]*/, 'Credential=AKIA'), /the Credential is mal-formed/],
   ];
   for (const [what, text, message] of messages) {
