@@ -2,7 +2,7 @@ import type { ByteStream } from '../base/byte-stream.ts';
 import { readAll, releasing, streamOf } from '../base/streams.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import type { ObjectIndex } from '../envelope/object-index.ts';
-import { requestConditions } from '../s3/conditions.ts';
+import { ifRangeHolds, requestConditions } from '../s3/conditions.ts';
 import { clientEtag, mapConditions } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { responseOverrides } from '../s3/operation-table.ts';
@@ -23,8 +23,7 @@ const maxGatheredBytes = 128 * 1024;
  * index takes another, once, and a range is then asked for again at its true place.
  */
 export async function getObject(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
-  const range = parseRange(request.headers['range']);
-  const stored = await getStored(request, gateway, range);
+  const { stored, range } = await getAsked(request, gateway);
   let opened: OpenedObject | undefined;
   try {
     opened = await openObject(gateway, request, stored);
@@ -66,6 +65,27 @@ async function readWithChecksums(
   const body = await readDecrypted({ ...reading, onIndex });
   const bytes = await readAll(body, maxGatheredBytes, () => new RangeError('a small object is not small'));
   return { body: streamOf(bytes), checksums: { checksums, partCount: 1 } };
+}
+
+/** The stored object and the range of it that is to be given: none of an object that is not the client's any more. */
+async function getAsked(
+  request: ObjectRequest,
+  gateway: Gateway,
+): Promise<{ readonly stored: ObjectBody; readonly range: RequestedRange | undefined }> {
+  const range = parseRange(request.headers['range']);
+  const stored = await getStored(request, gateway, range);
+  if (range === undefined || rangeHolds(request, stored)) return { stored, range };
+  await stored.discard();
+  return { stored: await getStored(request, gateway, undefined), range: undefined };
+}
+
+/** What If-Range says of an object. */
+export function rangeHolds(request: ObjectRequest, head: ObjectHead): boolean {
+  return ifRangeHolds(request.headers['if-range'], { etag: shownEtag(request, head), lastModified: head.lastModified });
+}
+
+function shownEtag({ policy }: ObjectRequest, { etag }: ObjectHead): string {
+  return policy.encryption.mode === 'off' ? etag : clientEtag(etag);
 }
 
 /**
@@ -141,7 +161,7 @@ export function answer(
   head: ObjectHead,
   { sizeBytes, range, body, checksums }: Answer,
 ): OperationResult {
-  const etag = request.policy.encryption.mode === 'off' ? head.etag : clientEtag(head.etag);
+  const etag = shownEtag(request, head);
   const headers: Record<string, string> = {
     ...responseObjectHeaders(head.headers),
     'last-modified': head.lastModified,

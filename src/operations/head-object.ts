@@ -1,5 +1,5 @@
 import { parseRange, resolveRange } from '../s3/range.ts';
-import { addressOf, answer, objectConditions, wantsChecksums } from './get-object.ts';
+import { addressOf, answer, objectConditions, rangeHolds, wantsChecksums } from './get-object.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { openObject } from './object-decryption.ts';
@@ -13,7 +13,7 @@ export async function headObject(request: ObjectRequest, gateway: Gateway): Prom
   const opened = await openObject(gateway, request, head);
   using _secrets = opened?.secrets;
   const sizeBytes = opened?.plaintextBytes ?? head.sizeBytes;
-  const range = parseRange(request.headers['range']);
+  const range = rangeHolds(request, head) ? parseRange(request.headers['range']) : undefined;
   const resolved = range === undefined ? undefined : resolveRange(range, sizeBytes);
   const asksForChecksums = range === undefined && opened !== undefined && wantsChecksums(request);
   const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, head) : undefined;

@@ -58,6 +58,22 @@ export function evaluateConditions(
   return undefined;
 }
 
+/**
+ * Whether a range may be given: without If-Range, or with the validator of this very object (RFC 9110 section 13.1.5). A
+ * client that goes on with a download would else put together the halves of two objects.
+ * @param current `lastModified` as the client was shown it, an HTTP date.
+ */
+export function ifRangeHolds(
+  header: string | undefined,
+  current: { readonly etag: string; readonly lastModified: string },
+): boolean {
+  if (header === undefined) return true;
+  const validator = header.trim();
+  if (/^(?:W\/)?"/i.test(validator)) return matches(validator, current.etag, 'strong');
+  const time = parseHttpDate(validator);
+  return time !== undefined && time === parseHttpDate(current.lastModified);
+}
+
 /** Strong comparison for If-Match, weak for If-None-Match (RFC 9110 section 8.8.3.2). */
 function matches(header: string, etag: string, comparison: 'strong' | 'weak'): boolean {
   const wanted = parseEntityTags(header);

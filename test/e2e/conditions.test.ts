@@ -70,6 +70,33 @@ describe('conditions', () => {
     assert.equal((await s3.get('bucket', 'ranged', { range, 'if-none-match': etag })).outcome, '304');
   });
 
+  it('of a download that goes on are those of the object that it began with', async () => {
+    const { s3 } = suite;
+    const { etag } = await s3.put('bucket', 'resumed', 'first content');
+    const lastModified = (await s3.head('bucket', 'resumed')).headers['last-modified'] ?? '';
+    const range = 'bytes=6-';
+    for (const [validator, isSame] of [
+      [etag, true],
+      [lastModified, true],
+      [other, false],
+      [`W/${etag}`, false],
+      [etag.replace('-0', ''), false],
+      [new Date(Date.parse(lastModified) - dayMs).toUTCString(), false],
+      [new Date(Date.parse(lastModified) + dayMs).toUTCString(), false],
+      ['no validator at all', false],
+    ] as const) {
+      const got = await s3.get('bucket', 'resumed', { range, 'if-range': validator });
+      assert.deepEqual([got.status, got.text], isSame ? [206, 'content'] : [200, 'first content'], validator);
+      const head = await s3.head('bucket', 'resumed', { range, 'if-range': validator });
+      assert.deepEqual([head.status, head.headers['content-length']], isSame ? [206, '7'] : [200, '13'], validator);
+    }
+    await s3.put('bucket', 'resumed', 'another');
+    const changed = await s3.get('bucket', 'resumed', { range, 'if-range': etag });
+    assert.deepEqual([changed.status, changed.text], [200, 'another'], 'not the end of another object');
+    const beyond = await s3.get('bucket', 'resumed', { range: 'bytes=500-', 'if-range': etag });
+    assert.deepEqual([beyond.status, beyond.text], [200, 'another']);
+  });
+
   it('on dates are held at whole seconds, as clients see them', async () => {
     const { s3 } = suite;
     // The object's own time must have a fraction that a careless comparison would trip over.

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 
 import {
   evaluateConditions,
+  ifRangeHolds,
   parseHttpDate,
   requestConditions,
   type ConditionFailure,
@@ -114,5 +115,22 @@ describe('requestConditions', () => {
       requestConditions({ 'if-none-match': 'b', 'if-modified-since': 'c', 'if-unmodified-since': 'd' }),
       { ifNoneMatch: 'b', ifModifiedSince: 'c', ifUnmodifiedSince: 'd' },
     );
+  });
+});
+
+describe('If-Range', () => {
+  const shown = { etag: '"abc"', lastModified: same };
+
+  it('holds without a validator, and for one that is strong and of this very object', () => {
+    for (const header of [undefined, '"abc"', ' "abc" ', same, '2026-01-02T03:04:05Z']) {
+      assert.equal(ifRangeHolds(header, shown), true, String(header));
+    }
+  });
+
+  it('does not hold for any other', () => {
+    for (const header of ['"x"', 'W/"abc"', '*', '', 'abc', before, after, 'tomorrow']) {
+      assert.equal(ifRangeHolds(header, shown), false, header);
+    }
+    assert.equal(ifRangeHolds('"abc"', { ...shown, etag: 'W/"abc"' }), false);
   });
 });
