@@ -4,9 +4,9 @@ import { describe, it } from 'node:test';
 import { s3Error } from '../../../../src/s3/s3-error.ts';
 import { translated } from '../../../../src/store/s3/backend-errors.ts';
 
-describe('what a backend denies', () => {
-  const messageFor = (message: string): string => translated(s3Error('AccessDenied', message), {}).message;
+const messageFor = (message: string): string => translated(s3Error('AccessDenied', message), {}).message;
 
+describe('what a backend denies', () => {
   it('is told in S3’s words where an object is locked', () => {
     const locked = 'Access Denied because object protected by object lock.';
     assert.equal(messageFor(locked), locked);
