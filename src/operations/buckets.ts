@@ -2,7 +2,7 @@ import { requestBucketHeaders } from '../s3/object-headers.ts';
 import { maxDocumentBytes, parseCreateBucketRequest } from '../s3/request-documents.ts';
 import { renderLocation } from '../s3/response-documents.ts';
 import { S3Error } from '../s3/s3-error.ts';
-import type { ListedObject } from '../store/object-store.ts';
+import type { ListVersionsRequest, ListVersionsResult } from '../store/object-store.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 
 /** CreateBucket. */
@@ -39,7 +39,7 @@ export async function deleteBucket(request: BucketRequest, gateway: Gateway): Pr
     if (!(error instanceof S3Error) || error.code !== 'BucketNotEmpty') throw error;
     const own = await ownObjects(request, gateway);
     if (own === undefined || own.length === 0) throw error;
-    for (const { key } of own) await backend.store.deleteObject({ bucket, key }, { signal });
+    for (const object of own) await deleteOwn(request, object);
     await backend.store.deleteBucket(bucket, { signal });
   }
   gateway.canaries.forget(backend, bucket);
@@ -47,18 +47,42 @@ export async function deleteBucket(request: BucketRequest, gateway: Gateway): Pr
   return { status: 204, headers: {} };
 }
 
-/** The gateway's own objects in a bucket; undefined as soon as one of a client is met. */
-async function ownObjects(request: BucketRequest, gateway: Gateway): Promise<readonly ListedObject[] | undefined> {
-  const own: ListedObject[] = [];
-  let continuationToken: string | undefined;
-  do {
-    const page = await request.backend.store.listObjects(
-      { bucket: request.bucket, version: 2, ...(continuationToken === undefined ? {} : { continuationToken }) },
-      { signal: request.signal },
-    );
-    if (page.objects.some(({ key }) => !key.startsWith(gateway.reservedPrefix))) return undefined;
-    own.push(...page.objects);
-    continuationToken = page.isTruncated ? page.nextContinuationToken : undefined;
-  } while (continuationToken !== undefined);
+/** Where versions are no feature of the backend, it may list `null` for one and yet refuse to be asked for it. */
+async function deleteOwn({ bucket, backend, signal }: BucketRequest, { key, versionId }: OwnObject): Promise<void> {
+  try {
+    await backend.store.deleteObject({ bucket, key, versionId }, { signal });
+  } catch (error) {
+    if (versionId !== 'null' || !(error instanceof S3Error) || error.code !== 'InvalidArgument') throw error;
+    await backend.store.deleteObject({ bucket, key }, { signal });
+  }
+}
+
+interface OwnObject {
+  readonly key: string;
+  readonly versionId: string;
+}
+
+/**
+ * The gateway's own objects in a bucket, each version of them and each delete marker; undefined as soon as one of a client
+ * is met.
+ */
+async function ownObjects(request: BucketRequest, gateway: Gateway): Promise<readonly OwnObject[] | undefined> {
+  const own: OwnObject[] = [];
+  const { bucket, backend, signal } = request;
+  let marker: Pick<ListVersionsRequest, 'keyMarker' | 'versionIdMarker'> | undefined = {};
+  while (marker !== undefined) {
+    const page: ListVersionsResult = await backend.store.listVersions({ bucket, ...marker }, { signal });
+    if (page.versions.some(({ key }) => !key.startsWith(gateway.reservedPrefix))) return undefined;
+    own.push(...page.versions.map(({ key, versionId }) => ({ key, versionId })));
+    marker = page.isTruncated ? nextMarker(page) : undefined;
+  }
   return own;
+}
+
+function nextMarker(page: ListVersionsResult): Pick<ListVersionsRequest, 'keyMarker' | 'versionIdMarker'> {
+  const { nextKeyMarker: keyMarker, nextVersionIdMarker: versionIdMarker } = page;
+  return {
+    ...(keyMarker === undefined ? {} : { keyMarker }),
+    ...(versionIdMarker === undefined ? {} : { versionIdMarker }),
+  };
 }

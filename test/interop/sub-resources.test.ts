@@ -42,6 +42,25 @@ async function putVersion(client: S3Client, key: string, length: number): Promis
 describe('sub-resources, minio', () => {
   const workspace = ownWorkspace();
 
+  test('a versioned bucket can be deleted once no version of a client is left', async () => {
+    const { client } = await startSite('minio', workspace);
+    await client.createBucket('versioned');
+    const enabled = { Bucket: 'versioned', VersioningConfiguration: { Status: 'Enabled' } };
+    await client.call('put_bucket_versioning', enabled);
+    const VersionId = await putVersion(client, 'k', 1);
+    await client.delete('versioned', 'k');
+    const kept = client.call('delete_bucket', { Bucket: 'versioned' });
+    assert.equal(await codeOf(kept), 'BucketNotEmpty');
+    const page: VersionsPage = await client.call('list_object_versions', { Bucket: 'versioned' });
+    const markers = (page.DeleteMarkers ?? []).map((marker) => marker.VersionId);
+    assert.equal(markers.length, 1);
+    for (const id of [VersionId, ...markers]) {
+      await client.call('delete_object', { Bucket: 'versioned', Key: 'k', VersionId: id });
+    }
+    await client.call('delete_bucket', { Bucket: 'versioned' });
+    assert.equal(await codeOf(client.list('versioned')), 'NoSuchBucket');
+  });
+
   test('every version of an object is listed with its plaintext size, and can be read', async () => {
     const { client } = await startSite('minio', workspace);
     await client.createBucket('versioned');
