@@ -142,6 +142,37 @@ describe('copies of versions, minio', () => {
   });
 });
 
+describe('backend requests for parts and checksums, minio', () => {
+  const workspace = ownWorkspace();
+
+  test('are few: an index is read once, and not at all where the object itself says it', async () => {
+    const backend = await startServer('minio', workspace);
+    const gateway = await Gateway.start({ workspace, backend });
+    const client = (await S3Agent.start(workspace)).client(gateway.access);
+    await client.createBucket(bucket);
+    const requests = async (work: () => Promise<unknown>): Promise<number> => {
+      const before = await gateway.metric('s3eg_backend_requests_total');
+      await work();
+      return (await gateway.metric('s3eg_backend_requests_total')) - before;
+    };
+    const asking = { ChecksumMode: 'ENABLED' };
+    // boto3 gives a CRC32 with each put, over http in a header.
+    await client.put(bucket, 'single', plaintext('single', 300_000));
+    assert.equal(await requests(() => client.get(bucket, 'single', asking)), 1);
+    assert.equal(await requests(() => client.head(bucket, 'single', asking)), 1);
+    await uploadSummed(client, 'parts', { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' });
+    assert.equal(await requests(() => client.get(bucket, 'parts', asking)), 2, 'the object and its index');
+    assert.equal(await requests(() => client.get(bucket, 'parts', asking)), 1);
+    assert.equal(await requests(() => client.head(bucket, 'parts', asking)), 1);
+    assert.equal(await requests(() => client.get(bucket, 'parts', { PartNumber: 2 })), 2, 'its head and the part');
+    const attributes = { Bucket: bucket, Key: 'parts', ObjectAttributes: ['ObjectParts', 'Checksum'] };
+    assert.equal(await requests(() => client.call('get_object_attributes', attributes)), 1);
+    const CopySource = { Bucket: bucket, Key: 'parts' };
+    const copy = { Bucket: bucket, Key: 'copy', CopySource };
+    assert.equal(await requests(() => client.call('copy_object', copy)), 2, 'the head of the source and the copy');
+  });
+});
+
 /** Two parts of an object. */
 const parts = [plaintext('one', 5 * mebibyte + 12_345), plaintext('two', 70_001)];
 
