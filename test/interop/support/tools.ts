@@ -1,7 +1,7 @@
 /** Where the real servers and clients are: what `.ci/setup-interop` made, and the two programs that it needs itself. */
 import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 /** The checkout under test. */
 export const repository = resolve(import.meta.dirname, '../../..');
@@ -38,3 +38,11 @@ export const tools = {
   s3cmd: installed('python/bin/s3cmd'),
   python: installed('python/bin/python'),
 } as const;
+
+/** The first program of this name on PATH, outside of any `node_modules`. */
+export function systemProgram(name: string): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
+  const found = folders.map((folder) => join(folder, name)).find(isExecutable);
+  if (found === undefined) throw new Error(`${name} is not on PATH`);
+  return found;
+}
