@@ -92,8 +92,6 @@ function minio(root: string, port: number, { accessKeyId, secretAccessKey }: S3A
       MINIO_ROOT_PASSWORD: secretAccessKey,
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
-      // Answers at once on a full disk of the machine too: the tests leave little.
-      MINIO_CI_CD: '1',
     },
   };
 }
