@@ -4,6 +4,8 @@
 
 const oldestMajor = 24;
 const couldNotRun = 3;
+/** As in `npm start`: with more room for young objects, V8 keeps tens of megabytes of garbage under load. */
+const nodeOptions = ['--max-semi-space-size=4'];
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
 if (Number(process.versions.node.split('.')[0]) >= oldestMajor) {
@@ -36,7 +38,7 @@ async function runWithPinnedNode() {
   const needed = `needs Node ${oldestMajor} or newer, this is ${process.versions.node}`;
   const advice = 'run "npm ci" in the folder of s3eg, or start it with a newer Node.';
   if (!existsSync(node)) return giveUp(`${needed} and ${node} is not there`, advice);
-  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [...nodeOptions, main, ...process.argv.slice(2)], { stdio: 'inherit' });
   child.once('error', (error) => giveUp(`${needed} and ${node} cannot be run (${error.message})`, advice));
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.once('exit', (code, signal) => {

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+import { startArguments } from '../support/start-command.ts';
 import { signedHead, type Credentials } from './sigv4.ts';
 
 /** A server under load. */
@@ -21,7 +22,6 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-const repository = join(import.meta.dirname, '..', '..');
 const host = '127.0.0.1';
 const startTimeoutMs = 30_000;
 
@@ -56,7 +56,7 @@ export async function startMinio(folder: string): Promise<Target> {
 /** The gateway as it is shipped, in `folder`: in front of `backend`, or with its embedded store where that is missing. */
 export async function startGateway(folder: string, backend?: Target): Promise<Target> {
   mkdirSync(folder, { recursive: true });
-  const args = [join(repository, 'src', 'main.ts')];
+  const args = [...startArguments()];
   if (backend !== undefined) {
     const config = join(folder, 's3eg.yaml');
     const endpoint = `http://${backend.host}:${backend.port}`;

@@ -9,12 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 
+import { startArguments } from '../../support/start-command.ts';
 import { knownSecrets } from './secrets.ts';
 
 /** Halves the time that a process takes to start; changes nothing else. */
 const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/e2e', import.meta.url));
-
-const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 /** A busy machine may take long to start a process; a gateway that hangs must not hang the tests. */
 const patienceMs = 60_000;
@@ -65,7 +64,7 @@ export interface Ended {
   readonly output: string;
 }
 
-/** Runs `node src/main.ts` in a directory; all that it writes is kept. */
+/** Runs what `npm start` runs in a directory; all that it writes is kept. */
 export class GatewayProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
@@ -75,7 +74,7 @@ export class GatewayProcess {
   #change: () => void = () => {};
 
   constructor(directory: string, commandLine: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [main, ...commandLine], {
+    this.child = spawn(process.execPath, [...startArguments(), ...commandLine], {
       cwd: directory,
       // Nothing of the environment of the tests configures the gateway.
       env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: compileCache, ...env },

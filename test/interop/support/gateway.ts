@@ -1,12 +1,12 @@
-/** The gateway itself, as a user starts it: `src/main.ts` in a fresh directory under a fresh HOME, on free ports. */
+/** The gateway itself, as `npm start` starts it, in a fresh directory under a fresh HOME, on free ports. */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { startArguments } from '../../support/start-command.ts';
 import type { Backend, S3Access } from './backends.ts';
 import { Daemon, type Command } from './processes.ts';
-import { repository } from './tools.ts';
 import type { Workspace } from './workspace.ts';
 
 /** One line of the gateway's log. */
@@ -140,13 +140,12 @@ function dataDirOf({ name, root }: Backend, folder: string): string {
 
 /** Nothing but the backend is configured, and for the embedded one nothing at all: the defaults are what is tested. */
 async function configuration(folder: string, { access }: Backend, proxiedBy?: string): Promise<readonly string[]> {
-  const main = join(repository, 'src/main.ts');
-  if (access === undefined) return [main];
+  if (access === undefined) return startArguments();
   const { endpoint, ...credentials } = access;
   const backends = { main: { type: 's3', endpoint: proxiedBy ?? endpoint, region: 'us-east-1', credentials } };
   const file = join(folder, 'gateway.yaml');
   await writeFile(file, JSON.stringify({ backends }));
-  return [main, '--config', file];
+  return [...startArguments(), '--config', file];
 }
 
 async function startProcess(command: Command): Promise<Daemon> {
