@@ -7,6 +7,7 @@ import type { Workspace } from './workspace.ts';
 export class CountingProxy implements AsyncDisposable {
   readonly endpoint: string;
   #bytes = 0;
+  #isHeld = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -34,6 +35,17 @@ export class CountingProxy implements AsyncDisposable {
     return this.#bytes;
   }
 
+  /** Takes no more bytes from either side until `goOn`. */
+  hold(): void {
+    this.#isHeld = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  goOn(): void {
+    this.#isHeld = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => {
@@ -49,10 +61,14 @@ export class CountingProxy implements AsyncDisposable {
       this.#sockets.add(from);
       from.on('data', (chunk: Buffer) => {
         this.#bytes += chunk.length;
+        if (!to.write(chunk)) from.pause();
       });
+      to.on('drain', () => {
+        if (!this.#isHeld) from.resume();
+      });
+      from.on('end', () => to.end());
       from.on('error', () => to.destroy());
       from.on('close', () => this.#sockets.delete(from));
-      from.pipe(to);
     }
   }
 }

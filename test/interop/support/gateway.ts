@@ -83,6 +83,14 @@ export class Gateway implements AsyncDisposable {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
+  /** Highest resident memory of its process since it started (VmHWM of proc(5)), in bytes. */
+  async peakMemoryBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.#process.pid}/status`, 'utf8');
+    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+    if (kibibytes === undefined) throw new Error('the system does not tell the peak of resident memory');
+    return Number(kibibytes) * 1024;
+  }
+
   /** Ends it without a chance to clean up. */
   async kill(): Promise<void> {
     await this.#process.kill();

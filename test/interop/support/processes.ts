@@ -127,6 +127,12 @@ export class Daemon implements AsyncDisposable {
     return this.#stderr();
   }
 
+  /** Process id. */
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error(`${commandLine(this.#command)} did not start`);
+    return this.#child.pid;
+  }
+
   /** Its standard streams, for a program that is spoken to. */
   get streams(): { readonly stdin: NodeJS.WritableStream; readonly stdout: NodeJS.ReadableStream } {
     const { stdin, stdout } = this.#child;
