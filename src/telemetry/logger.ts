@@ -1,5 +1,7 @@
 import { type DestinationStream, pino } from 'pino';
 
+import { LineBatch } from './line-batch.ts';
+
 /** How much is logged. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -84,9 +86,12 @@ export function errorFields(error: unknown): LogFields {
   };
 }
 
-/** A logger that writes JSON lines to `destination`, by default to standard output without blocking. */
+/**
+ * A logger that writes JSON lines to `destination`, by default to standard output without blocking, warnings and errors at
+ * once and others within a moment.
+ */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const stream = destination ?? pino.destination({ dest: 1, sync: false });
+  const stream = destination ?? new LineBatch(pino.destination({ dest: 1, sync: false }));
   const log = pino(
     {
       level,
@@ -102,6 +107,7 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
     if (!log.isLevelEnabled(name)) return;
     if (fields === undefined) log[name](message);
     else log[name](allowedFields(fields), message);
+    if (name === 'warn' || name === 'error') log.flush();
   };
   return {
     trace: write('trace'),

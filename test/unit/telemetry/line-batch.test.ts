@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+
+import { createLogger } from '../../../src/telemetry/logger.ts';
+import { LineBatch } from '../../../src/telemetry/line-batch.ts';
+
+const logger = join(import.meta.dirname, '../../../src/telemetry/logger.ts');
+
+/** Standard output of a process that logs, then runs `rest`. */
+function outputOf(rest: string): readonly string[] {
+  const script = `
+    import { createLogger } from ${JSON.stringify(logger)};
+    const logger = createLogger('info');
+    for (let index = 0; index < 2000; index += 1) logger.info('line ' + index);
+    ${rest}`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line).message);
+}
+
+const all = Array.from({ length: 2000 }, (_, index) => `line ${index}`);
+
+describe('LineBatch', () => {
+  it('gives lines on together, in order, after a moment', (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    const written: string[] = [];
+    const batch = new LineBatch({ write: (text) => written.push(text), flushSync() {} });
+    batch.write('a\n');
+    context.mock.timers.tick(49);
+    batch.write('b\n');
+    assert.deepEqual(written, []);
+    context.mock.timers.tick(1);
+    assert.deepEqual(written, ['a\nb\n']);
+    context.mock.timers.tick(1000);
+    batch.write('c\n');
+    batch.flush();
+    batch.flush();
+    context.mock.timers.tick(1000);
+    assert.deepEqual(written, ['a\nb\n', 'c\n']);
+  });
+
+  it('gives a full batch on at once', () => {
+    const written: string[] = [];
+    const batch = new LineBatch({ write: (text) => written.push(text), flushSync() {} });
+    const line = `${'x'.repeat(999)}\n`;
+    for (let count = 0; count < 20; count += 1) batch.write(line);
+    assert.deepEqual(
+      written.map(({ length }) => length),
+      [17_000],
+    );
+  });
+
+  it('loses no line where the process ends by itself, by exit or by an error', () => {
+    assert.deepEqual(outputOf(''), all);
+    assert.deepEqual(outputOf('process.exit(3);'), all);
+    assert.deepEqual(outputOf("throw new Error('unforeseen');"), all);
+  });
+
+  it('is given on at once by a logger that warns', (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    for (const level of ['warn', 'error'] as const) {
+      const written: string[] = [];
+      const log = createLogger('info', new LineBatch({ write: (text) => written.push(text), flushSync() {} }));
+      log.info('first');
+      assert.deepEqual(written, []);
+      log[level]('second');
+      assert.match(written.join(), /"first".*\n.*"second"/);
+    }
+  });
+});
