@@ -27,6 +27,8 @@ export interface HttpServerOptions {
   readonly handler: HttpHandler;
   /** Longest time that `close` waits for running requests. */
   readonly drainTimeoutMs: number;
+  /** How long `close` waits in the end for the handlers of requests that were cut off; default 2 s. */
+  readonly abortGraceMs?: number;
   /** Longest silence of a client that has to send or to read; default 120 s. */
   readonly idleTimeoutMs?: number;
   /** Longest time to send the head of a request; default 60 s. */
@@ -46,8 +48,6 @@ const maxHeaderBytes = 32 * 1024;
 /** Buffer of each connection per direction: large enough that a stream needs few wake-ups. */
 const highWaterMarkBytes = 256 * 1024;
 const handshakeTimeoutMs = 30_000;
-/** How long the end of a drain waits for the handlers of requests that were cut off. */
-const abortGraceMs = 2000;
 
 /** Which error a failure of the parser is answered with; undefined where no answer can be given. */
 function errorCodeOf(error: NodeJS.ErrnoException): ListenerErrorCode | undefined {
@@ -227,7 +227,7 @@ export class HttpServer {
   /** Requests that were cut off: their handlers still put in order what they began, which takes the store. */
   async #handlersDone(): Promise<void> {
     const timer = new AbortController();
-    const tooLong = sleep(abortGraceMs, undefined, { signal: timer.signal }).catch(() => {});
+    const tooLong = sleep(this.#options.abortGraceMs ?? 2000, undefined, { signal: timer.signal }).catch(() => {});
     await Promise.race([Promise.all(this.#running), tooLong]);
     timer.abort();
   }

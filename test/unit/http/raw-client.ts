@@ -93,7 +93,13 @@ function splitAnswers(text: string): { head: string; body: string }[] {
 export async function startServer(
   options: Pick<HttpServerOptions, 'handler'> & Partial<HttpServerOptions>,
 ): Promise<HttpServer & AsyncDisposable> {
-  const server = await HttpServer.start({ host: '127.0.0.1', port: 0, drainTimeoutMs: 200, ...options });
+  const server = await HttpServer.start({
+    host: '127.0.0.1',
+    port: 0,
+    drainTimeoutMs: 200,
+    abortGraceMs: 50,
+    ...options,
+  });
   return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() });
 }
 

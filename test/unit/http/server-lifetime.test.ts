@@ -64,6 +64,7 @@ test('the end of a drain waits for what handlers of aborted requests still do', 
   const done: string[] = [];
   await using server = await startServer({
     drainTimeoutMs: 30,
+    abortGraceMs: 60_000,
     handler: async ({ signal }) => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       await new Promise((resolve) => setTimeout(resolve, 50));
