@@ -121,6 +121,8 @@ export class ResponseWriter {
     } catch (error) {
       if (this.#gone) return;
       if (error instanceof HttpServerError && error.code === 'response_refused') throw error;
+      // What was authenticated leaves first: a client that gets no head cannot tell which answer broke.
+      this.#cork.letGo();
       breakConnection(this.#response);
       if (error instanceof HttpServerError) throw error;
       throw new HttpServerError('body_failed', 'the response body failed: the connection was broken', { cause: error });
