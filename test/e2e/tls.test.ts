@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
@@ -68,8 +68,9 @@ describe('TLS', () => {
     assert.equal((await s3.head('bucket', 'k')).status, 200);
   });
 
-  it('takes its certificates from files', async () => {
+  it('takes its certificates from files', async (context) => {
     const directory = await temporaryDirectory();
+    context.after(async () => rm(directory, { recursive: true, force: true }));
     await writeFile(join(directory, 'cert.pem'), server.cert);
     await writeFile(join(directory, 'key.pem'), server.key);
     const tls = { cert: './cert.pem', key: './key.pem' };
