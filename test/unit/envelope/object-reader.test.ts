@@ -13,6 +13,7 @@ import {
   assertSame,
   envelopeError,
   flipBit,
+  indexOf,
   layoutOf,
   mib,
   multipart,
@@ -270,6 +271,21 @@ describe('ranges', () => {
       const plan = layout.locate({ first: 0, last: 9 });
       assert.throws(() => decryptRange({ secrets, envelope, layout, plan, ciphertext }), RangeError);
     }
+    const several = multipart([100]);
+    const layout = ObjectLayout.multipart(indexOf(several), 2 * unit);
+    assert.throws(() => wholeStream(several, { layout }), RangeError);
+  });
+
+  it('give no empty chunk for what they skip', async () => {
+    const object = single(4 * unit);
+    const { secrets, envelope, stored } = object;
+    const layout = layoutOf(object);
+    const plan = layout.locate({ first: unit + 60_000, last: 2 * unit + 5 });
+    // In pieces so long that the cipher gets them one by one.
+    const ciphertext = streamOf(stored.subarray(plan.storedFirst, plan.storedLast + 1), 40_000);
+    const lengths: number[] = [];
+    for await (const { length } of decryptRange({ secrets, envelope, layout, plan, ciphertext })) lengths.push(length);
+    assert.ok(lengths.every((length) => length > 0) && lengths.length > 1, lengths.join());
   });
 
   it('refuse another segment size than the object was written with, although the envelope is changed alike', async () => {

@@ -107,11 +107,18 @@ describe('encryptObject', () => {
     );
   });
 
-  it('writes the index behind a message whose last segment is long, too', async () => {
+  it('writes the index behind a message whose last segment is long in chunks of its own', async () => {
     const given = payload(6 * mib);
     const segmentSizeBytes = 2 ** 20;
     const { floeHeader, body } = startObject({ given, segmentSizeBytes, chunkBytes: 100_000 });
-    const stored = await collect(body);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    assert.deepEqual(
+      chunks.slice(0, 6).map(({ length }) => length),
+      [74 + mib + 32, ...Array<number>(5).fill(mib + 32)],
+    );
+    assert.ok(chunks.length > 6);
+    const stored = Buffer.concat(chunks);
     const envelope = sealFor(secrets, { layout: 'single', suite: 'aes-256-gcm', segmentSizeBytes, floeHeader });
     assertSame(await readWhole({ secrets, envelope, stored, plaintext: given }), given);
   });
@@ -158,12 +165,12 @@ describe('encryptPart', () => {
     for (const suite of ['aes-256-gcm', 'chacha20-poly1305'] as const) {
       for (const length of [0, 1, unit, unit + 1, 3 * unit - 1]) {
         const given = payload(length);
-        const { header, attemptTag, storedBytes, body } = startPart({ given, suite, chunkBytes: 999 }, 9_999);
+        const { header, attemptTag, storedBytes, body } = startPart({ given, suite, chunkBytes: 999 }, 10_000);
         const message = await collect(body);
         assert.equal(message.length, storedBytes);
         assertSame(message.subarray(0, 74), header);
         assertSame(attemptTag, header.subarray(42, 50));
-        assertSame(referenceDecrypt(suite, { key: messageKey(9_999), aad: messageAad(9_999), message }), given);
+        assertSame(referenceDecrypt(suite, { key: messageKey(10_000), aad: messageAad(10_000), message }), given);
       }
     }
   });
@@ -233,6 +240,8 @@ describe('a plaintext of another length than announced', () => {
       assert.throws(() => startPart({ given: payload(1), announced }), RangeError);
       assert.throws(() => startObject({ given: payload(1), announced }), RangeError);
     }
+    startPart({ given: payload(1), announced: largest });
+    startObject({ given: payload(1), announced: largest });
   });
 });
 

@@ -173,6 +173,10 @@ describe('SliceDecryptor', () => {
       using wrong = decryptorOf(object, plan, { firstHeader: header });
       await assert.rejects(drain(wrong), failed);
     }
+    const alone = single(2 * unit);
+    const further = layoutOf(alone).locate({ first: unit, last: unit });
+    using short = decryptorOf(alone, further, { firstHeader: alone.stored.subarray(0, 73) });
+    await assert.rejects(drain(short), failed);
   });
 
   it('keeps its own secrets, and lets go of them', async () => {
