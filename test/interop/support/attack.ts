@@ -89,10 +89,9 @@ export class Target {
 
   /** As `resist`, for an object that was changed already. */
   async refuses(name: string, damaged: readonly Range[]): Promise<void> {
-    await this.#failsLoudly(name, await this.#loudGet(name));
+    await this.#failsLoudly(name, async () => await this.#loudGet(name));
     for (const range of damaged) {
-      const outcome = await this.#get(range);
-      await this.#failsLoudly(`${name}, bytes ${range.join('-')}`, outcome, range);
+      await this.#failsLoudly(`${name}, bytes ${range.join('-')}`, async () => await this.#get(range), range);
     }
     const { length } = this.plaintext;
     const samples: readonly Range[] = [
@@ -116,7 +115,10 @@ export class Target {
     return outcome;
   }
 
-  async #failsLoudly(name: string, outcome: Outcome, range?: Range): Promise<void> {
+  async #failsLoudly(name: string, ask: () => Promise<Outcome>, range?: Range): Promise<void> {
+    const { gateway, bucket, key } = this.#parts;
+    const loggedBefore = gateway.logs.length;
+    const outcome = await ask();
     assert.notEqual(outcome.kind, 'whole', `${name}: the gateway answered as if nothing had happened`);
     if (outcome.kind === 'whole') return;
     if (outcome.kind === 'broken') this.#isPrefix(name, outcome.received, range);
@@ -124,9 +126,8 @@ export class Target {
     if (outcome.kind === 'refused' && outcome.code === 'InvalidRange') return;
     const hasAnswer = outcome.kind === 'broken' || outcome.code !== noAnswer;
     assert.ok(outcome.requestId !== undefined || !hasAnswer, `${name}: no request id`);
-    const { gateway, bucket, key } = this.#parts;
-    const line = await gateway.logged(name, (entry) => {
-      const isOfRequest = !hasAnswer || entry['request_id'] === outcome.requestId;
+    const line = await gateway.logged(name, (entry, index) => {
+      const isOfRequest = hasAnswer ? entry['request_id'] === outcome.requestId : index >= loggedBefore;
       return isOfRequest && entry['message'] === 'decryption failed';
     });
     assert.deepEqual([line['level'], line['bucket'], line['key']], ['error', bucket, key]);

@@ -62,7 +62,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Waits for a line: the log is written without blocking the answer. */
-  async logged(what: string, matches: (line: LogLine) => boolean): Promise<LogLine> {
+  async logged(what: string, matches: (line: LogLine, index: number) => boolean): Promise<LogLine> {
     const deadline = Date.now() + 10_000;
     for (;;) {
       const line = this.logs.find(matches);
