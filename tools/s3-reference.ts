@@ -91,7 +91,8 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
   does not. Of a multipart object the checksum is kept as a whole, composite or full object, not those of its parts, and only where
   every part is named by the ETag that UploadPart answered. In buckets with \`mode: off\` checksums are verified and not kept.
 - **Parts** of an object, read by \`partNumber\` or listed by GetObjectAttributes, count from 1 in their order, whatever numbers they
-  were uploaded under, and have no checksums of their own. An object that is not encrypted counts as one part.
+  were uploaded under, and have no checksums of their own. Those of objects that are not encrypted are the
+  provider's.
 - **Copies** between encrypted buckets of one backend are made by the provider: only the object's key is wrapped anew. To or from
   buckets that are not encrypted, across backends, and where \`x-amz-checksum-algorithm\` asks for a checksum that the source has not,
   the bytes stream through the gateway; so do those of UploadPartCopy. \`If-Match\` and \`If-None-Match\` on the destination are

@@ -1,6 +1,6 @@
 import { streamOf } from '../base/streams.ts';
 import { ObjectLayout, type LayoutPart } from '../envelope/layout.ts';
-import type { ResolvedRange } from '../s3/range.ts';
+import { noSuchPart, type ResolvedRange } from '../s3/range.ts';
 import { parsePartNumber } from '../s3/request-documents.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
 import type { ObjectHead } from '../store/object-store.ts';
@@ -45,12 +45,12 @@ export function headObjectOrPart(request: ObjectRequest, gateway: Gateway): Prom
  */
 async function getPart(request: ObjectRequest, gateway: Gateway, partNumber: number): Promise<OperationResult> {
   for (let attempt = 1; ; attempt++) {
-    const found = await findPart(request, gateway, partNumber);
-    using _secrets = found.opened?.secrets;
-    const { range } = found;
-    if (range === undefined) return { ...found.result, body: streamOf() };
     try {
-      return { ...found.result, body: await readPart(request, gateway, found, range) };
+      const found = await findPart(request, gateway, partNumber);
+      if (found.opened === undefined) return await plainPart(request, found.head, partNumber);
+      using _secrets = found.opened.secrets;
+      const body = found.range === undefined ? streamOf() : await readPart(request, gateway, found, found.range);
+      return { ...found.result, body };
     } catch (error) {
       // Its own condition held a moment ago: the object is another one now.
       const wasReplaced = error instanceof S3Error && error.code === 'PreconditionFailed';
@@ -61,18 +61,45 @@ async function getPart(request: ObjectRequest, gateway: Gateway, partNumber: num
 
 /** HeadObject of one part. */
 async function headPart(request: ObjectRequest, gateway: Gateway, partNumber: number): Promise<OperationResult> {
-  const { opened, result } = await findPart(request, gateway, partNumber);
-  opened?.secrets.dispose();
+  const found = await findPart(request, gateway, partNumber);
+  if (found.opened !== undefined) {
+    found.opened.secrets.dispose();
+    return found.result;
+  }
+  const { body, ...result } = await plainPart(request, found.head, partNumber);
+  if (typeof body === 'object') await body[Symbol.asyncIterator]().return?.();
   return result;
 }
 
-interface FoundPart {
+interface EncryptedPart {
   readonly head: ObjectHead;
-  readonly opened: OpenedObject | undefined;
+  readonly opened: OpenedObject;
   /** Undefined for a part without a byte. */
   readonly range: ResolvedRange | undefined;
   /** Without its body. */
   readonly result: OperationResult;
+}
+
+type FoundPart = EncryptedPart | { readonly head: ObjectHead; readonly opened: undefined };
+
+/** A part of an object that is not encrypted, as the backend has it. */
+async function plainPart(request: ObjectRequest, head: ObjectHead, partNumber: number): Promise<OperationResult> {
+  if (head.sizeBytes === 0) {
+    if (partNumber > 1) throw noSuchPart(partNumber, 1);
+    return { ...answer(request, head, { sizeBytes: 0 }), body: streamOf() };
+  }
+  const stored = await request.backend.store.getObject(
+    { ...addressOf(request), conditions: { ifMatch: head.etag }, partNumber },
+    { signal: request.signal },
+  );
+  const range = { first: stored.offsetBytes, last: stored.offsetBytes + stored.lengthBytes - 1 };
+  const result = answer(request, stored, { sizeBytes: stored.sizeBytes, range, body: stored.body });
+  const count = stored.headers['x-amz-mp-parts-count'];
+  return { ...result, headers: { ...result.headers, ...(count === undefined ? {} : partsCount(count)) } };
+}
+
+function partsCount(count: string | number): Readonly<Record<string, string>> {
+  return { 'x-amz-mp-parts-count': String(count) };
 }
 
 async function findPart(request: ObjectRequest, gateway: Gateway, partNumber: number): Promise<FoundPart> {
@@ -81,30 +108,27 @@ async function findPart(request: ObjectRequest, gateway: Gateway, partNumber: nu
     { signal: request.signal },
   );
   const opened = await openObject(gateway, request, head);
+  if (opened === undefined) return { head, opened };
   try {
-    const parts = opened === undefined ? [wholeOf(head)] : await partsOf(request, gateway, { opened, head });
+    const parts = await partsOf(request, gateway, { opened, head });
     const part = parts[partNumber - 1];
     if (part === undefined) throw noSuchPart(partNumber, parts.length);
     const { plaintextOffset: first, plaintextBytes } = part;
     const range = plaintextBytes === 0 ? undefined : { first, last: first + plaintextBytes - 1 };
-    const isSingle = opened?.envelope.layout === 'single';
-    const checksums =
-      isSingle && wantsChecksums(request) ? await objectChecksums(request, gateway, opened, head) : undefined;
-    const sizeBytes = range === undefined ? 0 : (opened?.plaintextBytes ?? head.sizeBytes);
+    const isSingle = opened.envelope.layout === 'single';
+    const asksForChecksums = isSingle && wantsChecksums(request);
+    const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, head) : undefined;
+    const sizeBytes = range === undefined ? 0 : opened.plaintextBytes;
     const result = answer(request, head, { sizeBytes, range, checksums });
-    const count = opened?.envelope.layout === 'multipart' ? { 'x-amz-mp-parts-count': String(parts.length) } : {};
+    const count = isSingle ? {} : partsCount(parts.length);
     return { head, opened, range, result: { ...result, headers: { ...result.headers, ...count } } };
   } catch (error) {
-    opened?.secrets.dispose();
+    opened.secrets.dispose();
     throw error;
   }
 }
 
 type Part = Pick<LayoutPart, 'plaintextOffset' | 'plaintextBytes'>;
-
-function wholeOf({ sizeBytes }: ObjectHead): { readonly plaintextOffset: number; readonly plaintextBytes: number } {
-  return { plaintextOffset: 0, plaintextBytes: sizeBytes };
-}
 
 /** The parts of an encrypted object in order; of one that was put in one piece, that piece. */
 export async function partsOf(
@@ -121,25 +145,17 @@ export async function partsOf(
 async function readPart(
   request: ObjectRequest,
   gateway: Gateway,
-  { head, opened }: FoundPart,
+  { head, opened }: EncryptedPart,
   range: ResolvedRange,
 ): Promise<NonNullable<OperationResult['body']>> {
-  const asked = opened === undefined ? { range } : askedRange(request, gateway, range);
   const stored = await request.backend.store.getObject(
-    { ...addressOf(request), conditions: { ifMatch: head.etag }, ...asked },
+    { ...addressOf(request), conditions: { ifMatch: head.etag }, ...askedRange(request, gateway, range) },
     { signal: request.signal },
   );
-  if (opened === undefined) return stored.body;
   try {
     return await readDecrypted({ request, gateway, stored, opened, range });
   } catch (error) {
     await stored.discard();
     throw error;
   }
-}
-
-function noSuchPart(partNumber: number, partCount: number): Error {
-  return s3Error('InvalidPartNumber', undefined, {
-    details: { ActualPartCount: String(partCount), PartNumberRequested: String(partNumber) },
-  });
 }

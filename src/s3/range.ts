@@ -1,4 +1,4 @@
-import { s3Error } from './s3-error.ts';
+import { s3Error, type S3Error } from './s3-error.ts';
 
 /** What a Range header asks for: `first-last`, `first-` or the last `suffix` bytes. Positions and counts in bytes. */
 export type RequestedRange = { readonly first: number; readonly last?: number } | { readonly suffix: number };
@@ -50,6 +50,13 @@ export function resolveRange(range: RequestedRange, sizeBytes: number): Resolved
     });
   }
   return resolved;
+}
+
+/** The answer to a part number beyond the last part. */
+export function noSuchPart(partNumber: number, partCount: number): S3Error {
+  return s3Error('InvalidPartNumber', undefined, {
+    details: { ActualPartCount: String(partCount), PartNumberRequested: String(partNumber) },
+  });
 }
 
 /** The Content-Range header of a 206 answer. */

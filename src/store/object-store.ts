@@ -51,6 +51,11 @@ export interface WriteResult {
 
 export interface GetObjectRequest extends ObjectAddress {
   readonly range?: ByteRange;
+  /**
+   * Instead of a range: one part of an object that was uploaded in parts, counted from 1. The answer of an object of several
+   * parts has the header `x-amz-mp-parts-count`; any other object is one part.
+   */
+  readonly partNumber?: number;
   readonly conditions?: Conditions;
 }
 

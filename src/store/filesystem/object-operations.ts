@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { contentRange, resolveRange } from '../../s3/range.ts';
+import { contentRange, noSuchPart, resolveRange, type ResolvedRange } from '../../s3/range.ts';
 import { s3Error, S3Error } from '../../s3/s3-error.ts';
 import type {
   CallOptions,
@@ -8,6 +8,7 @@ import type {
   DeleteObjectsRequest,
   DeleteResult,
   GetObjectRequest,
+  Headers,
   ObjectAddress,
   ObjectBody,
   ObjectHead,
@@ -67,18 +68,14 @@ export class ObjectOperations {
   async get(request: GetObjectRequest, { signal }: CallOptions): Promise<ObjectBody> {
     for (let attempt = 0; attempt < openAttempts; attempt++) {
       const row = this.#find(request, 'GET');
-      const { first, last } =
-        request.range === undefined
-          ? { first: 0, last: row.sizeBytes - 1 }
-          : resolveRange(request.range, row.sizeBytes);
+      const { first, last, headers = {} } = this.#rangeOf(row, request);
       const lengthBytes = last - first + 1;
       const body = await this.#open(row, first, lengthBytes, signal);
       if (body === undefined) continue;
       const head = objectHead(row);
-      const ranged = request.range === undefined ? {} : { 'content-range': contentRange(first, last, row.sizeBytes) };
       return {
         ...head,
-        headers: { ...head.headers, ...ranged, 'content-length': String(lengthBytes) },
+        headers: { ...head.headers, ...headers, 'content-length': String(lengthBytes) },
         offsetBytes: first,
         lengthBytes,
         body,
@@ -121,6 +118,26 @@ export class ObjectOperations {
     });
     await dataFiles.sweep();
     return outcomes;
+  }
+
+  /** The bytes that a request asks for, with what the answer's headers say of them. */
+  #rangeOf(row: ObjectRow, { range, partNumber }: GetObjectRequest): ResolvedRange & { readonly headers?: Headers } {
+    const { sizeBytes } = row;
+    if (partNumber === undefined) {
+      if (range === undefined) return { first: 0, last: sizeBytes - 1 };
+      const resolved = resolveRange(range, sizeBytes);
+      return { ...resolved, headers: { 'content-range': contentRange(resolved.first, resolved.last, sizeBytes) } };
+    }
+    const { database, objects } = this.#parts;
+    const parts =
+      row.file === undefined
+        ? database.read(() => objects.extents(row.id, 0, sizeBytes))
+        : [{ offsetBytes: 0, sizeBytes }];
+    const part = parts[partNumber - 1];
+    if (part === undefined) throw noSuchPart(partNumber, parts.length);
+    const [first, last] = [part.offsetBytes, part.offsetBytes + part.sizeBytes - 1];
+    const count = row.file === undefined ? { 'x-amz-mp-parts-count': String(parts.length) } : {};
+    return { first, last, headers: { 'content-range': contentRange(first, last, sizeBytes), ...count } };
   }
 
   #find(request: ReadRequest, method: 'GET' | 'HEAD'): ObjectRow {

@@ -104,7 +104,8 @@ export async function getObject(
   return await client.call(
     { ...getCall(request, signal), headers: { ...identity, ...range, ...conditionHeaders(request.conditions) } },
     async (response) => {
-      const extent = await extentOf(response, request.range !== undefined);
+      const extent = await extentOf(response, request.range !== undefined || request.partNumber !== undefined);
+      await requirePart(response, request.partNumber);
       const head = headOf(response.headers);
       const body = new ResumingBody({
         first: response.body,
@@ -117,6 +118,13 @@ export async function getObject(
       return { ...head, ...extent, body, discard: async () => await body.discard() };
     },
   );
+}
+
+/** A backend that does not know part numbers answers the whole object, which is the first part at most. */
+async function requirePart({ status, body }: WireResponse, partNumber: number | undefined): Promise<void> {
+  if (status === 206 || partNumber === undefined || partNumber === 1) return;
+  await body.discard();
+  throw s3Error('NotImplemented', 'The storage backend does not read single parts.');
 }
 
 /** Proxies on the way must not compress: the bytes are counted. */
@@ -134,7 +142,7 @@ function getCall(request: GetObjectRequest, signal: AbortSignal | undefined) {
     method: 'GET',
     bucket: request.bucket,
     key: request.key,
-    query: { versionId: request.versionId },
+    query: { versionId: request.versionId, partNumber: request.partNumber },
     idempotent: true,
     missing: missingObject(request),
     signal,

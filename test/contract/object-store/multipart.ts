@@ -23,6 +23,34 @@ async function slice({ store, bucket }: ContractContext, key: string, from: numb
 /** Multipart uploads. */
 export const multipartTests: readonly ContractTest[] = [
   {
+    name: 'reads the parts of an object one by one',
+    run: async (context) => {
+      const { store, bucket } = context;
+      const upload = await startUpload(context, 'k');
+      const parts = [pattern(minPartBytes + 1, 1), pattern(minPartBytes, 2), pattern(9, 3)];
+      const sent = [];
+      for (const [index, part] of parts.entries()) sent.push(await putPart(context, upload, index + 1, part));
+      await store.completeUpload({ bucket, ...upload, parts: sent });
+      let offset = 0;
+      for (const [index, part] of parts.entries()) {
+        const object = await store.getObject({ bucket, key: 'k', partNumber: index + 1 });
+        assert.deepEqual(
+          [object.offsetBytes, object.lengthBytes, object.sizeBytes, object.headers['x-amz-mp-parts-count']],
+          [offset, part.length, 2 * minPartBytes + 10, '3'],
+        );
+        assert.ok(part.equals(await collect(object.body)));
+        offset += part.length;
+      }
+      await rejectsWith(store.getObject({ bucket, key: 'k', partNumber: 4 }), 'InvalidPartNumber', 416);
+      await put(context, 'single', 'content');
+      const single = await store.getObject({ bucket, key: 'single', partNumber: 1 });
+      assert.deepEqual([single.offsetBytes, single.lengthBytes, single.sizeBytes], [0, 7, 7]);
+      assert.equal(single.headers['x-amz-mp-parts-count'], undefined);
+      assert.equal((await collect(single.body)).toString(), 'content');
+      await rejectsWith(store.getObject({ bucket, key: 'single', partNumber: 2 }), 'InvalidPartNumber', 416);
+    },
+  },
+  {
     name: 'joins parts of odd sizes that were sent in any order',
     run: async (context) => {
       const parts = new Map([
