@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 
+import { FlowBudget } from './base/flow-budget.ts';
 import { createAdminHandler } from './admin/admin-handler.ts';
 import type { HealthCheck } from './admin/readiness.ts';
 import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
@@ -50,8 +51,9 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const logger = createLogger(settings.telemetry.logLevel);
   const { bucketLabels } = settings.telemetry.metrics;
   const telemetry = new Telemetry({ logger, registry, bucketLabels, version });
+  const budget = new FlowBudget();
   const keys = await openKeys(settings);
-  const backends = await openBackends(settings, telemetry);
+  const backends = await openBackends(settings, telemetry, budget);
   const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
   const dataKeys = new DataKeys(providers, settings.dataKeyCache, { metrics: keyEvents(telemetry) });
   const policies = PolicySet.of(settings.policies);
@@ -63,8 +65,8 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const onError = (error: Error & { readonly code: string }, requestId: string): void =>
     telemetry.listenerError({ requestId, reason: error.code, error });
   const { listen, admin } = settings;
-  const s3Server = await HttpServer.start({ ...listen, handler, onError });
-  const processMetrics = registerProcessMetrics(registry);
+  const s3Server = await HttpServer.start({ ...listen, handler, onError, budget });
+  const processMetrics = registerProcessMetrics(registry, budget);
   const adminServer = await HttpServer.start({
     ...admin,
     drainTimeoutMs: 1000,
@@ -109,20 +111,29 @@ export function openKey(
   return LocalKeyring.open({ name, file, create });
 }
 
-async function openBackends(settings: Settings, telemetry: Telemetry): Promise<ReadonlyMap<string, Backend>> {
+async function openBackends(
+  settings: Settings,
+  telemetry: Telemetry,
+  budget: FlowBudget,
+): Promise<ReadonlyMap<string, Backend>> {
   const backends = new Map<string, Backend>();
   const { prefix, bucket } = settings.multipart;
   for (const [name, backend] of settings.backends) {
-    const store = await openStore(name, backend, telemetry);
+    const store = await openStore(name, backend, { telemetry, budget });
     const ledger = new StoreLedger(store, { prefix, ...(bucket === undefined ? {} : { bucket }) });
     backends.set(name, { name, store, ledger });
   }
   return backends;
 }
 
-async function openStore(backend: string, settings: BackendSettings, telemetry: Telemetry): Promise<ObjectStore> {
-  if (settings.type === 'filesystem') return FilesystemStore.open({ root: settings.root });
+async function openStore(
+  backend: string,
+  settings: BackendSettings,
+  { telemetry, budget }: { readonly telemetry: Telemetry; readonly budget: FlowBudget },
+): Promise<ObjectStore> {
+  if (settings.type === 'filesystem') return FilesystemStore.open({ root: settings.root, budget });
   return new S3Store(settings, {
+    budget,
     onRequest: ({ operation, status, durationMs }) =>
       telemetry.backendRequest({ backend, operation, outcome: String(status ?? 'no_answer'), durationMs, attempt: 1 }),
     onRetry: ({ operation, attempt, error }) =>

@@ -2,16 +2,23 @@ import type { IncomingMessage } from 'node:http';
 
 import type { ByteStream } from '../base/byte-stream.ts';
 import { handOver } from '../base/chunk-memory.ts';
+import type { FlowBudget } from '../base/flow-budget.ts';
 import { HttpBodyError } from './exchange.ts';
-
-/** Bytes kept here before the message is paused; the message itself holds up to its high-water mark beyond. */
-const queueLimitBytes = 128 * 1024;
 
 const ended: IteratorResult<Uint8Array, undefined> = { done: true, value: undefined };
 
 interface Waiter {
   readonly resolve: (step: IteratorResult<Uint8Array, undefined>) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** How a body is received. */
+export interface RequestBodyOptions {
+  readonly empty: boolean;
+  /** How much may be kept here before the message is paused, which itself holds up to its high-water mark beyond. */
+  readonly budget: FlowBudget;
+  /** Runs once, before the first byte is waited for. */
+  readonly onFirstPull?: () => void;
 }
 
 /**
@@ -21,6 +28,7 @@ interface Waiter {
 export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefined> {
   readonly #message: IncomingMessage;
   readonly #onFirstPull: (() => void) | undefined;
+  readonly #budget: FlowBudget;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #receivedBytes = 0;
@@ -31,9 +39,9 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
   #failure: HttpBodyError | undefined;
   #waiter: Waiter | undefined;
 
-  /** @param onFirstPull runs once, before the first byte is waited for. */
-  constructor(message: IncomingMessage, options: { readonly empty: boolean; readonly onFirstPull?: () => void }) {
+  constructor(message: IncomingMessage, options: RequestBodyOptions) {
     this.#message = message;
+    this.#budget = options.budget;
     this.#onFirstPull = options.onFirstPull;
     // A message without a body may never emit `end`.
     this.#ended = options.empty;
@@ -72,8 +80,8 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
     if (!this.#started) this.#start();
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {
-      this.#queuedBytes -= chunk.length;
-      if (this.#paused && this.#queuedBytes < queueLimitBytes / 2) this.#resume();
+      this.#dequeued(chunk.length);
+      if (this.#paused && this.#queuedBytes < this.#budget.limitBytes / 2) this.#resume();
       return Promise.resolve({ done: false, value: chunk });
     }
     if (this.#failure !== undefined && !this.#returned) return Promise.reject(this.#failure);
@@ -87,7 +95,7 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
   return(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.#returned = true;
     this.#queue.length = 0;
-    this.#queuedBytes = 0;
+    this.#dequeued(this.#queuedBytes);
     if (this.#started && !this.#ended) this.#pause();
     this.#settle()?.resolve(ended);
     return Promise.resolve(ended);
@@ -130,7 +138,13 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
     if (waiter !== undefined) return waiter.resolve({ done: false, value: chunk });
     this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
-    if (this.#queuedBytes >= queueLimitBytes) this.#pause();
+    this.#budget.hold(chunk.length);
+    if (this.#queuedBytes >= this.#budget.limitBytes) this.#pause();
+  }
+
+  #dequeued(bytes: number): void {
+    this.#queuedBytes -= bytes;
+    this.#budget.letGo(bytes);
   }
 
   #finish(): void {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 
 import type { ByteStream } from '../base/byte-stream.ts';
 import { release } from '../base/chunk-memory.ts';
+import type { FlowBudget } from '../base/flow-budget.ts';
 import { TurnCork } from '../base/turn-cork.ts';
 import { type HttpResponse, HttpServerError } from './exchange.ts';
 
@@ -41,14 +42,16 @@ function breakConnection(response: ServerResponse): void {
 export class ResponseWriter {
   readonly #response: ServerResponse;
   readonly #cork: TurnCork;
+  readonly #budget: FlowBudget;
   #waiting = false;
   #wake: (() => void) | undefined;
   #listensToDrain = false;
   #releaseRunning: (() => void) | undefined;
   #gone = false;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, budget: FlowBudget) {
     this.#response = response;
+    this.#budget = budget;
     this.#cork = new TurnCork(response);
     // Writing to a connection that just went away is no fault of ours; `close` tells of it.
     response.on('error', () => {});
@@ -164,12 +167,18 @@ export class ResponseWriter {
 
   /** Frees the chunk when it was handed to the operating system. @returns Whether there is room for more. */
   #write(chunk: Uint8Array): boolean {
+    const { length } = chunk;
     this.#cork.hold();
-    const hasRoom = this.#response.write(chunk, (error) => {
+    this.#budget.hold(length);
+    const response = this.#response;
+    const hasRoom = response.write(chunk, (error) => {
+      this.#budget.letGo(length);
       if (error === undefined || error === null) release(chunk);
     });
-    if (!hasRoom) this.#cork.letGo();
-    return hasRoom;
+    // Past its own mark, which is below every limit, the response will say when it is empty.
+    if (hasRoom || response.writableLength < this.#budget.limitBytes) return true;
+    this.#cork.letGo();
+    return false;
   }
 
   async #confirmEnd(iterator: AsyncIterator<Uint8Array>, expected: number): Promise<IteratorResult<Uint8Array>> {

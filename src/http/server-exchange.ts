@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
+import type { FlowBudget } from '../base/flow-budget.ts';
 import { listenerError, type ListenerErrorCode } from './error-document.ts';
 import {
   HttpBodyError,
@@ -27,6 +28,7 @@ export interface ExchangeOptions {
   readonly handler: HttpHandler;
   readonly secure: boolean;
   readonly maxHeaders: number;
+  readonly budget: FlowBudget;
   readonly isDraining: () => boolean;
   readonly onError: (error: HttpServerError, requestId: string) => void;
 }
@@ -86,7 +88,7 @@ export class Exchange implements HttpRequest {
     this.#message = message;
     this.#response = response;
     this.remoteAddress = remoteAddress;
-    this.#writer = new ResponseWriter(response);
+    this.#writer = new ResponseWriter(response, options.budget);
     this.#options = options;
     this.#continuePending = exchange.expectsContinue;
     this.method = message.method ?? '';
@@ -97,7 +99,11 @@ export class Exchange implements HttpRequest {
     this.secure = options.secure;
     const length = this.headers['content-length'];
     this.#hasBody = this.headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
-    this.body = new RequestBody(message, { empty: !this.#hasBody, onFirstPull: () => this.#continue() });
+    this.body = new RequestBody(message, {
+      empty: !this.#hasBody,
+      budget: options.budget,
+      onFirstPull: () => this.#continue(),
+    });
   }
 
   get signal(): AbortSignal {
@@ -147,6 +153,9 @@ export class Exchange implements HttpRequest {
       await this.#answer(await this.#handle());
     } catch (error) {
       await this.#recover(error);
+    } finally {
+      // Whatever nobody took is not held any longer.
+      void this.body.return();
     }
   }
 

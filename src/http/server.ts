@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { FlowBudget } from '../base/flow-budget.ts';
 import { Connection } from './connection.ts';
 import { listenerError, type ListenerErrorCode } from './error-document.ts';
 import { HttpBodyError, type HttpHandler, type HttpServerError } from './exchange.ts';
@@ -39,14 +40,16 @@ export interface HttpServerOptions {
   readonly maxHeaders?: number;
   /** Connections at once; default 10 000. */
   readonly maxConnections?: number;
+  /** What bodies may hold in memory; shared with the other side of their way. One of its own by default. */
+  readonly budget?: FlowBudget;
   /** Hears of every exchange that failed on our side. */
   readonly onError?: (error: HttpServerError, requestId: string) => void;
 }
 
 /** Bytes of the request line and all header fields together. */
 const maxHeaderBytes = 32 * 1024;
-/** Buffer of each connection per direction: large enough that a stream needs few wake-ups. */
-const highWaterMarkBytes = 256 * 1024;
+/** Where node:http begins to push back, per connection and direction; the flow budget decides beyond. One read is so long. */
+const highWaterMarkBytes = 64 * 1024;
 const handshakeTimeoutMs = 30_000;
 
 /** Which error a failure of the parser is answered with; undefined where no answer can be given. */
@@ -126,6 +129,7 @@ export class HttpServer {
       handler: options.handler,
       secure: options.tls !== undefined,
       maxHeaders: options.maxHeaders ?? 200,
+      budget: options.budget ?? new FlowBudget(),
       isDraining: () => this.#draining,
       onError: options.onError ?? (() => {}),
     };

@@ -94,6 +94,12 @@ export const metricCatalogue = {
     help: 'Exchanges that failed on our side after or without an answer of the handler.',
     labels: ['reason'],
   },
+  heldBytes: {
+    name: 's3eg_held_bytes',
+    type: 'gauge',
+    help: 'Bytes of bodies that are held in memory on their way between clients and backends.',
+    labels: [],
+  },
   processCpu: {
     name: 'process_cpu_seconds_total',
     type: 'counter',

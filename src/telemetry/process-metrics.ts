@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
+import type { FlowBudget } from '../base/flow-budget.ts';
 import { metricCatalogue } from './metric-catalogue.ts';
 import type { MetricsRegistry } from './metrics.ts';
 
@@ -15,10 +16,14 @@ function countOpenFiles(): number | undefined {
   }
 }
 
-/** Registers what the process says of itself; read at each scrape. Stops measuring the event loop on dispose. */
-export function registerProcessMetrics(registry: MetricsRegistry): Disposable {
+/**
+ * Registers what the process says of itself; read at each scrape. Stops measuring the event loop on dispose.
+ * @param budget what bodies hold.
+ */
+export function registerProcessMetrics(registry: MetricsRegistry, budget: Pick<FlowBudget, 'heldBytes'>): Disposable {
   const cpu = registry.counter(metricCatalogue.processCpu);
   const memory = registry.gauge(metricCatalogue.processMemory);
+  const held = registry.gauge(metricCatalogue.heldBytes);
   const files = registry.gauge(metricCatalogue.processFiles);
   const start = registry.gauge(metricCatalogue.processStart);
   const lag = registry.gauge(metricCatalogue.eventLoopLag);
@@ -32,6 +37,7 @@ export function registerProcessMetrics(registry: MetricsRegistry): Disposable {
     cpu.add({}, Math.max(0, cpuSeconds - countedCpuSeconds));
     countedCpuSeconds = cpuSeconds;
     memory.set({}, process.memoryUsage.rss());
+    held.set({}, budget.heldBytes);
     const openFiles = countOpenFiles();
     if (openFiles !== undefined) files.set({}, openFiles);
     lag.set({ quantile: '0.5' }, delay.percentile(50) / nanosecondsPerSecond);

@@ -4,13 +4,13 @@ import { copyFile, mkdir, open, unlink, type FileHandle } from 'node:fs/promises
 import { join } from 'node:path';
 import type { ByteStream } from '../../base/byte-stream.ts';
 import { release } from '../../base/chunk-memory.ts';
+import type { FlowBudget } from '../../base/flow-budget.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import { abortable } from './abortable.ts';
 import { asStoreFault, isMissingFile } from './faults.ts';
 import type { FileLedger } from './file-ledger.ts';
 
-/** Chunks are gathered up to this size before they are written. */
-const writeBatchBytes = 512 * 1024;
+/** Chunks that are gathered at most before they are written. */
 const writeBatchChunks = 512;
 const removalsAtOnce = 8;
 
@@ -31,11 +31,13 @@ export interface FileContent {
 export class DataFiles {
   readonly #folder: string;
   readonly #ledger: FileLedger;
+  readonly #budget: FlowBudget;
   readonly #folders = new Map<string, Promise<FileHandle>>();
 
-  constructor(root: string, ledger: FileLedger) {
+  constructor(root: string, ledger: FileLedger, budget: FlowBudget) {
     this.#folder = join(root, 'data');
     this.#ledger = ledger;
+    this.#budget = budget;
   }
 
   /**
@@ -46,7 +48,7 @@ export class DataFiles {
     return await this.#make(async (path, folder) => {
       const handle = await storeFaults(open(path, 'wx', 0o600));
       try {
-        await fill(handle, content);
+        await fill(handle, content, this.#budget);
         await storeFaults(Promise.all([handle.datasync(), folder.sync()]));
       } finally {
         await handle.close();
@@ -164,20 +166,15 @@ async function makeFolder(parent: string, name: string): Promise<FileHandle> {
 }
 
 /** Writes the body while the next chunks are pulled: one write is under way at most. */
-async function fill(handle: FileHandle, { body, lengthBytes, md5, signal }: FileContent): Promise<void> {
+async function fill(
+  handle: FileHandle,
+  { body, lengthBytes, md5, signal }: FileContent,
+  budget: FlowBudget,
+): Promise<void> {
   const hash = md5 === undefined ? undefined : createHash('md5');
   const iterator = body[Symbol.asyncIterator]();
+  const writer = new BatchWriter(handle, budget);
   let receivedBytes = 0;
-  let batch: Uint8Array[] = [];
-  let batchBytes = 0;
-  let writing: Promise<void> = Promise.resolve();
-  const flush = async (): Promise<void> => {
-    await writing;
-    writing = writeAll(handle, batch);
-    writing.catch(() => {}); // Seen by the next `await writing`; must not count as unhandled until then.
-    batch = [];
-    batchBytes = 0;
-  };
   try {
     for (;;) {
       const next = await abortable(iterator.next(), signal);
@@ -187,20 +184,68 @@ async function fill(handle: FileHandle, { body, lengthBytes, md5, signal }: File
         throw s3Error('IncompleteBody', `The body is longer than the ${lengthBytes} bytes that were declared.`);
       }
       hash?.update(next.value);
-      batch.push(next.value);
-      batchBytes += next.value.length;
-      if (batchBytes >= writeBatchBytes || batch.length >= writeBatchChunks) await flush();
+      await writer.add(next.value);
     }
-    if (batch.length > 0) await flush();
-    await writing;
+    await writer.end();
   } catch (error) {
     // Not awaited: a source that hangs would hang here too.
     iterator.return?.()?.then(undefined, () => {});
-    await Promise.allSettled([writing]);
+    await writer.drop();
     throw error;
   }
   if (receivedBytes < lengthBytes) throw s3Error('IncompleteBody');
   if (md5 !== undefined && hash !== undefined && !timingSafeEqual(hash.digest(), md5)) throw s3Error('BadDigest');
+}
+
+/** Gathers chunks into few and large writes. */
+class BatchWriter {
+  readonly #handle: FileHandle;
+  readonly #budget: FlowBudget;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(handle: FileHandle, budget: FlowBudget) {
+    this.#handle = handle;
+    this.#budget = budget;
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    this.#batch.push(chunk);
+    this.#batchBytes += chunk.length;
+    this.#budget.hold(chunk.length);
+    const isFull = this.#batchBytes >= this.#budget.limitBytes || this.#batch.length >= writeBatchChunks;
+    if (isFull) await this.#flush();
+  }
+
+  async end(): Promise<void> {
+    if (this.#batch.length > 0) await this.#flush();
+    await this.#writing;
+  }
+
+  /** Writes no more; waits for what is under way. */
+  async drop(): Promise<void> {
+    this.#budget.letGo(this.#batchBytes);
+    this.#batchBytes = 0;
+    this.#batch = [];
+    await Promise.allSettled([this.#writing]);
+  }
+
+  async #flush(): Promise<void> {
+    await this.#writing;
+    this.#writing = this.#write(this.#batch, this.#batchBytes);
+    this.#writing.catch(() => {}); // Seen by the next `await`; must not count as unhandled until then.
+    this.#batch = [];
+    this.#batchBytes = 0;
+  }
+
+  async #write(batch: readonly Uint8Array[], bytes: number): Promise<void> {
+    try {
+      await writeAll(this.#handle, batch);
+    } finally {
+      this.#budget.letGo(bytes);
+    }
+  }
 }
 
 async function writeAll(handle: FileHandle, batch: readonly Uint8Array[]): Promise<void> {

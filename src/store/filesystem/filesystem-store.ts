@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access, mkdir, statfs } from 'node:fs/promises';
+import { FlowBudget } from '../../base/flow-budget.ts';
 import type { Health } from '../../base/health.ts';
 import { checkBucketName } from '../../s3/address.ts';
 import { s3Error } from '../../s3/s3-error.ts';
@@ -50,6 +51,13 @@ const minFreeBytes = 64 * 1024 * 1024;
 
 const defaultRegion = 'us-east-1';
 
+/** Where the store is. */
+export interface FilesystemStoreOptions {
+  readonly root: string;
+  /** What bodies may hold in memory; shared with the other side of their way. One of its own by default. */
+  readonly budget?: FlowBudget;
+}
+
 /**
  * The embedded store: content in files, everything else in an SQLite index beside them, whose commit is the one moment
  * at which an object changes. It survives kill -9 and loss of power at any moment with the old or the new object.
@@ -82,10 +90,10 @@ export class FilesystemStore implements ObjectStore {
    * Opens the store under `root`, making it where it is missing, and clears what crashed instances left behind.
    * @throws StoreOpenError when the folder cannot be made or written, or was written by a newer release.
    */
-  static async open({ root }: { readonly root: string }): Promise<FilesystemStore> {
+  static async open({ root, budget = new FlowBudget() }: FilesystemStoreOptions): Promise<FilesystemStore> {
     try {
       await mkdir(root, { recursive: true, mode: 0o700 });
-      return new FilesystemStore(root, await openParts(root));
+      return new FilesystemStore(root, await openParts(root, budget));
     } catch (error) {
       throw asOpenError(error, root);
     }

@@ -1,10 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { handOver } from '../../base/chunk-memory.ts';
+import type { FlowBudget } from '../../base/flow-budget.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import { asStoreFault } from './faults.ts';
-
-/** Memory of one chunk; each is fresh, for whoever got one may keep it. */
-const chunkBytes = 256 * 1024;
 
 /** A stretch of bytes in one file. */
 export interface Piece {
@@ -21,6 +19,8 @@ export interface BodySource {
   /** Called once, when the files are no longer needed. */
   readonly release: () => Promise<void>;
   readonly signal: AbortSignal | undefined;
+  /** How long a chunk may be. */
+  readonly budget: FlowBudget;
 }
 
 /** The bytes of an object, read once; ends with an error rather than short. */
@@ -29,6 +29,8 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   readonly #onAbort: () => void;
   #handle: FileHandle | undefined;
   #isTaken = false;
+  /** Of the chunk that was given last. */
+  #heldBytes = 0;
   #released: Promise<void> | undefined;
 
   constructor(source: BodySource) {
@@ -72,8 +74,9 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     let position = piece.offsetBytes;
     const end = piece.offsetBytes + piece.lengthBytes;
     while (position < end) {
-      const chunk = await this.#readChunk(handle, position, Math.min(chunkBytes, end - position));
+      const chunk = await this.#readChunk(handle, position, Math.min(this.#source.budget.limitBytes, end - position));
       position += chunk.length;
+      this.#hold(chunk.length);
       yield chunk;
     }
     this.#handle = undefined;
@@ -92,6 +95,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 
   async #readChunk(handle: FileHandle, position: number, lengthBytes: number): Promise<Uint8Array> {
     this.#check();
+    // Each is fresh, for whoever got one may keep it.
     const buffer = Buffer.allocUnsafeSlow(lengthBytes);
     let bytesRead: number;
     try {
@@ -105,6 +109,13 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     return bytesRead === lengthBytes ? handOver(buffer) : buffer.subarray(0, bytesRead);
   }
 
+  /** Whoever asks for the next chunk is done with the one before. */
+  #hold(bytes: number): void {
+    this.#source.budget.letGo(this.#heldBytes);
+    this.#source.budget.hold(bytes);
+    this.#heldBytes = bytes;
+  }
+
   #check(): void {
     this.#source.signal?.throwIfAborted();
     if (this.#released !== undefined) throw s3Error('InternalError', 'The body was given up before its end.');
@@ -114,6 +125,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     const handle = this.#handle;
     this.#handle = undefined;
     this.#source.signal?.removeEventListener('abort', this.#onAbort);
+    this.#hold(0);
     try {
       await handle?.close();
     } finally {

@@ -194,7 +194,7 @@ export class ObjectOperations {
     signal: AbortSignal | undefined,
     release: () => Promise<void>,
   ): Promise<FileBody | undefined> {
-    const { dataFiles } = this.#parts;
+    const { dataFiles, budget } = this.#parts;
     const open = async (file: string): Promise<FileHandle | undefined> => await dataFiles.open(file);
     const first = pieces[0] === undefined ? undefined : await open(pieces[0].file);
     if (first === undefined) return undefined;
@@ -202,7 +202,7 @@ export class ObjectOperations {
       await first.close();
       signal.throwIfAborted();
     }
-    return new FileBody({ pieces, first, open, release, signal });
+    return new FileBody({ pieces, first, open, release, signal, budget });
   }
 }
 

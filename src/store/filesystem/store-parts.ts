@@ -1,5 +1,6 @@
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FlowBudget } from '../../base/flow-budget.ts';
 import { evaluateConditions, type CurrentObject } from '../../s3/conditions.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import type { Conditions } from '../object-store.ts';
@@ -23,11 +24,12 @@ export interface StoreParts {
   readonly files: FileUse;
   readonly ledger: FileLedger;
   readonly dataFiles: DataFiles;
+  readonly budget: FlowBudget;
   readonly close: () => Promise<void>;
 }
 
 /** Opens the index under `root`, which must be a folder, and clears what dead instances left. */
-export async function openParts(root: string): Promise<StoreParts> {
+export async function openParts(root: string, budget: FlowBudget): Promise<StoreParts> {
   const database = new Database(join(root, indexFile), 'full');
   let notes: Database | undefined;
   try {
@@ -36,7 +38,7 @@ export async function openParts(root: string): Promise<StoreParts> {
     const notesOpen = new Database(join(root, indexFile), 'normal');
     notes = notesOpen;
     const ledger = new FileLedger(notesOpen, instance.id);
-    const dataFiles = new DataFiles(root, ledger);
+    const dataFiles = new DataFiles(root, ledger, budget);
     await dataFiles.sweep();
     await bringToDisk(root);
     const files = new FileUse(database, instance.id);
@@ -49,7 +51,7 @@ export async function openParts(root: string): Promise<StoreParts> {
     const buckets = new BucketIndex(database);
     const objects = new ObjectIndex(database, files);
     const uploads = new UploadIndex(database, files);
-    return { database, buckets, objects, uploads, files, ledger, dataFiles, close };
+    return { database, buckets, objects, uploads, files, ledger, dataFiles, budget, close };
   } catch (error) {
     notes?.close();
     database.close();

@@ -4,16 +4,17 @@ import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 
 import { release } from '../../base/chunk-memory.ts';
+import type { FlowBudget } from '../../base/flow-budget.ts';
 import { TurnCork } from '../../base/turn-cork.ts';
 
-/** Bytes that wait in a socket before its writer has to: several segments, so that they leave in one system call. */
-const highWaterMarkBytes = 256 * 1024;
 /** Shorter writes, such as a small body, go out at once. */
 const heldBackBytes = 32 * 1024;
 
 /** How to connect. */
 export interface ConnectorOptions {
   readonly connectTimeoutMs: number;
+  /** How much may wait in a socket before its writer has to: several segments, which leave in one system call. */
+  readonly budget: FlowBudget;
   /** PEM text. */
   readonly ca?: string;
 }
@@ -22,19 +23,18 @@ export interface ConnectorOptions {
  * Connects over HTTP/1.1, TLS verified, with sockets that are cheap to send large bodies through, and that end in a reset
  * where undici breaks them off.
  */
-export function backendConnector({ connectTimeoutMs, ca }: ConnectorOptions): buildConnector.connector {
+export function backendConnector({ connectTimeoutMs, budget, ca }: ConnectorOptions): buildConnector.connector {
   const options = {
     allowH2: false,
     timeout: connectTimeoutMs,
     rejectUnauthorized: true,
-    highWaterMark: highWaterMarkBytes,
     ...(ca === undefined ? {} : { ca }),
   };
   const connect = buildConnector(options);
   return (target, callback) => {
     connect(target, (...[error, socket]: buildConnector.CallbackArgs) => {
       if (error !== null) return callback(error, null);
-      speedUpWrites(socket);
+      speedUpWrites(socket, budget);
       if (!(socket instanceof TLSSocket)) resetWhenBroken(socket);
       callback(null, socket);
     });
@@ -45,16 +45,23 @@ export function backendConnector({ connectTimeoutMs, ca }: ConnectorOptions): bu
  * Lets the chunks of one turn of the event loop leave together, and frees each that was handed over once it is gone:
  * undici makes a system call of each chunk, and learns by `drain` only when all of them are gone.
  */
-function speedUpWrites(socket: Socket): void {
+function speedUpWrites(socket: Socket, budget: FlowBudget): void {
   const write = socket.write.bind(socket);
   const cork = new TurnCork(socket);
   Object.assign(socket, {
     write: (data: string | Uint8Array, encoding?: BufferEncoding): boolean => {
       if (typeof data === 'string') return write(data, encoding);
-      if (data.length >= heldBackBytes) cork.hold();
-      const hasRoom = write(data, (error) => error ?? release(data));
-      if (!hasRoom) cork.letGo();
-      return hasRoom;
+      const { length } = data;
+      if (length >= heldBackBytes) cork.hold();
+      budget.hold(length);
+      const hasRoom = write(data, (error) => {
+        budget.letGo(length);
+        if (error === undefined || error === null) release(data);
+      });
+      // Past its own mark, which is below every limit, the socket will say when it is empty.
+      if (hasRoom || socket.writableLength < budget.limitBytes) return true;
+      cork.letGo();
+      return false;
     },
   });
 }

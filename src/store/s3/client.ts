@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { systemClock, type Clock } from '../../base/clock.ts';
+import { FlowBudget } from '../../base/flow-budget.ts';
 import type { S3ErrorCode } from '../../s3/error-catalogue.ts';
 import { signRequest } from '../../s3/sigv4-sign.ts';
 import { uriEncode } from '../../s3/uri-encoding.ts';
@@ -61,7 +62,7 @@ export class S3Client {
     this.#clock = hooks.clock ?? systemClock;
     const { protocol, host } = parseEndpoint(options.endpoint);
     this.#host = host;
-    this.#transport = new Transport({ ...options, protocol });
+    this.#transport = new Transport({ ...options, protocol, budget: hooks.budget ?? new FlowBudget() });
   }
 
   /** Retries after the first attempt. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { FlowBudget } from '../../base/flow-budget.ts';
 
 /** Where the backend is and how patient the store is with it. */
 export interface S3StoreOptions {
@@ -60,6 +61,8 @@ export interface S3StoreHooks {
   readonly onRetry?: (event: S3RetryEvent) => void;
   readonly onCredentialsRefused?: (event: S3RefusalEvent) => void;
   readonly clock?: Clock;
+  /** What bodies may hold in memory; shared with the other side of their way. One of its own by default. */
+  readonly budget?: FlowBudget;
   /** Jitter: numbers from 0 up to 1. */
   readonly random?: () => number;
   /** Waits between attempts; rejects with the signal's reason when it is aborted. */

@@ -1,7 +1,6 @@
 import { handOver } from '../../base/chunk-memory.ts';
+import type { FlowBudget } from '../../base/flow-budget.ts';
 
-/** Bytes that wait for the consumer before the connection is paused. undici reads 64 KiB at a time. */
-const pauseAtBytes = 128 * 1024;
 /** A rest of at most this is read and thrown away to keep the connection; a longer one costs more than a new connection. */
 const drainLimitBytes = 64 * 1024;
 
@@ -19,6 +18,7 @@ export interface BodySource {
  */
 export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   readonly #source: BodySource;
+  readonly #budget: FlowBudget;
   readonly #chunks: Uint8Array[] = [];
   readonly #lengthBytes: number | undefined;
   #receivedBytes = 0;
@@ -28,9 +28,13 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   #error: unknown;
   #waiting: (() => void) | undefined;
 
-  /** @param lengthBytes content-length, where the answer has one. */
-  constructor(source: BodySource, lengthBytes: number | undefined) {
+  /**
+   * @param budget says how many bytes may wait for the consumer before the connection is paused.
+   * @param lengthBytes content-length, where the answer has one.
+   */
+  constructor(source: BodySource, budget: FlowBudget, lengthBytes: number | undefined) {
     this.#source = source;
+    this.#budget = budget;
     this.#lengthBytes = lengthBytes;
   }
 
@@ -42,8 +46,8 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     for (;;) {
       const value = this.#chunks.shift();
       if (value !== undefined) {
-        this.#queuedBytes -= value.length;
-        if (this.#queuedBytes < pauseAtBytes / 2) this.#resume();
+        this.#dequeued(value.length);
+        if (this.#queuedBytes < this.#budget.limitBytes / 2) this.#resume();
         return { done: false, value };
       }
       if (this.#state === 'failed') throw this.#error;
@@ -60,7 +64,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   /** Gives up the rest: drains a short one, destroys the connection otherwise. Never throws. */
   async discard(): Promise<void> {
     this.#chunks.length = 0;
-    this.#queuedBytes = 0;
+    this.#dequeued(this.#queuedBytes);
     if (this.#state !== 'open') return;
     this.#state = 'draining';
     this.#wake();
@@ -101,7 +105,8 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     // Whole chunks are as they were read from the socket; undici looks at them no more.
     this.#chunks.push(handOver(chunk));
     this.#queuedBytes += chunk.length;
-    if (this.#queuedBytes >= pauseAtBytes && !this.#paused) {
+    this.#budget.hold(chunk.length);
+    if (this.#queuedBytes >= this.#budget.limitBytes && !this.#paused) {
       this.#paused = true;
       this.#source.pause();
     }
@@ -122,6 +127,11 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
       this.#error = error;
     }
     this.#wake();
+  }
+
+  #dequeued(bytes: number): void {
+    this.#queuedBytes -= bytes;
+    this.#budget.letGo(bytes);
   }
 
   #isDraining(): boolean {

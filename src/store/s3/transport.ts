@@ -1,4 +1,5 @@
 import { Pool, type Dispatcher } from 'undici';
+import type { FlowBudget } from '../../base/flow-budget.ts';
 import type { Headers } from '../object-store.ts';
 import { backendConnector } from './backend-socket.ts';
 import { checkHeaders, checkLength, checkPath } from './request-guard.ts';
@@ -16,6 +17,7 @@ export interface TransportOptions {
   readonly connectTimeoutMs: number;
   readonly headersTimeoutMs: number;
   readonly bodyTimeoutMs: number;
+  readonly budget: FlowBudget;
 }
 
 /** A request as it goes over the wire. */
@@ -74,7 +76,7 @@ export class Transport {
     checkHeaders(request.headers);
     if (request.lengthBytes !== undefined) checkLength(request.lengthBytes);
     request.signal?.throwIfAborted();
-    const exchange = new Exchange(request.signal);
+    const exchange = new Exchange(request.signal, this.#options.budget);
     const { lengthBytes, body, headersTimeoutMs = 0 } = request;
     this.#pool(request.authority).dispatch(
       {
@@ -120,12 +122,12 @@ export class Transport {
   }
 
   #newPool(authority: string): Pool {
-    const { protocol, ca, maxConnections, connectTimeoutMs, headersTimeoutMs, bodyTimeoutMs } = this.#options;
+    const { protocol, ca, maxConnections, connectTimeoutMs, headersTimeoutMs, bodyTimeoutMs, budget } = this.#options;
     return new Pool(`${protocol}//${authority}`, {
       connections: maxConnections,
       pipelining: 1,
       allowH2: false,
-      connect: backendConnector({ connectTimeoutMs, ...(ca === undefined ? {} : { ca }) }),
+      connect: backendConnector({ connectTimeoutMs, budget, ...(ca === undefined ? {} : { ca }) }),
       headersTimeout: headersTimeoutMs,
       bodyTimeout: bodyTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
@@ -146,11 +148,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: WireResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #signal: AbortSignal | undefined;
+  readonly #budget: FlowBudget;
   readonly #onAbort = (): void => this.#abort();
   #controller: Dispatcher.DispatchController | undefined;
   #body: ResponseBody | undefined;
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(signal: AbortSignal | undefined, budget: FlowBudget) {
+    this.#budget = budget;
     const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
     this.response = promise;
     this.#resolve = resolve;
@@ -168,7 +172,11 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHeaders): void {
     if (status < 200) return;
     const lengthBytes = Number(headers['content-length'] ?? Number.NaN);
-    this.#body = new ResponseBody(controller, Number.isSafeInteger(lengthBytes) ? lengthBytes : undefined);
+    this.#body = new ResponseBody(
+      controller,
+      this.#budget,
+      Number.isSafeInteger(lengthBytes) ? lengthBytes : undefined,
+    );
     this.#resolve({ status, headers: joinHeaders(headers), body: this.#body });
   }
 

@@ -177,7 +177,7 @@ test('the catalogue keeps to the naming rules', () => {
 
 test('process metrics are there at the first scrape', () => {
   const registry = new MetricsRegistry();
-  using _ = registerProcessMetrics(registry);
+  using _ = registerProcessMetrics(registry, { heldBytes: 4096 });
   const values = new Map(registry.collect().map(({ descriptor, samples }) => [descriptor.name, samples[0]?.value]));
   assert.ok((values.get('process_resident_memory_bytes') ?? 0) > 1_000_000);
   assert.ok((values.get('process_cpu_seconds_total') ?? 0) > 0);

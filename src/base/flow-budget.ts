@@ -1,0 +1,43 @@
+const kibibyte = 1024;
+
+/** What all transfers of a process may hold together. */
+const defaultTotalBytes = 64 * 1024 * kibibyte;
+/** Most that one buffer of a transfer holds: enough for few and large system calls. */
+const mostBytes = 256 * kibibyte;
+/** Least: with less than a segment a transfer would not move at all. Sockets hold so much anyway. */
+const leastBytes = 64 * kibibyte;
+
+/**
+ * Bytes on their way between clients and backends. Each buffer says what it holds and asks how much it may; the fuller the
+ * budget, the less, so that many slow clients shrink each other's buffers long before they fill the memory. Nobody ever
+ * waits for anybody else: what one buffer may at least hold is beyond the budget.
+ */
+export class FlowBudget {
+  readonly #totalBytes: number;
+  #heldBytes = 0;
+
+  constructor(totalBytes = defaultTotalBytes) {
+    this.#totalBytes = totalBytes;
+  }
+
+  /** Held by all buffers together. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Where a buffer should take no more now: 64 KiB to 256 KiB. */
+  get limitBytes(): number {
+    const share = Math.floor((this.#totalBytes - this.#heldBytes) / 16);
+    return Math.max(leastBytes, Math.min(mostBytes, share));
+  }
+
+  /** A buffer took bytes. */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+  }
+
+  /** A buffer gave on, or dropped, bytes that it had taken. */
+  letGo(bytes: number): void {
+    this.#heldBytes -= bytes;
+  }
+}
