@@ -7,6 +7,8 @@ import { release } from '../../base/chunk-memory.ts';
 import type { FlowBudget } from '../../base/flow-budget.ts';
 import { TurnCork } from '../../base/turn-cork.ts';
 
+/** Longest read. */
+const receiveBytes = 256 * 1024;
 /** Shorter writes, such as a small body, go out at once. */
 const heldBackBytes = 32 * 1024;
 
@@ -20,7 +22,7 @@ export interface ConnectorOptions {
 }
 
 /**
- * Connects over HTTP/1.1, TLS verified, with sockets that are cheap to send large bodies through, and that end in a reset
+ * Connects over HTTP/1.1, TLS verified, with sockets that are cheap to pass large bodies through, and that end in a reset
  * where undici breaks them off.
  */
 export function backendConnector({ connectTimeoutMs, budget, ca }: ConnectorOptions): buildConnector.connector {
@@ -28,6 +30,7 @@ export function backendConnector({ connectTimeoutMs, budget, ca }: ConnectorOpti
     allowH2: false,
     timeout: connectTimeoutMs,
     rejectUnauthorized: true,
+    onread: receiveInto(Buffer.allocUnsafeSlow(receiveBytes)),
     ...(ca === undefined ? {} : { ca }),
   };
   const connect = buildConnector(options);
@@ -38,6 +41,21 @@ export function backendConnector({ connectTimeoutMs, budget, ca }: ConnectorOpti
       if (!(socket instanceof TLSSocket)) resetWhenBroken(socket);
       callback(null, socket);
     });
+  };
+}
+
+/**
+ * All sockets read into one buffer, each in its turn, and copy what came: without it a socket makes 64 KiB of memory for
+ * each read, however short, and never reads more.
+ */
+function receiveInto(buffer: Buffer) {
+  return {
+    buffer,
+    callback(this: Socket, lengthBytes: number): boolean {
+      const chunk = Buffer.allocUnsafeSlow(lengthBytes);
+      buffer.copy(chunk, 0, 0, lengthBytes);
+      return this.push(chunk);
+    },
   };
 }
 

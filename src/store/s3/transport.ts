@@ -1,4 +1,4 @@
-import { Pool, type Dispatcher } from 'undici';
+import { Pool, type buildConnector, type Dispatcher } from 'undici';
 import type { FlowBudget } from '../../base/flow-budget.ts';
 import type { Headers } from '../object-store.ts';
 import { backendConnector } from './backend-socket.ts';
@@ -60,10 +60,12 @@ export class TransportError extends Error {
 /** HTTP/1.1 over pools of kept connections, one pool for each host. */
 export class Transport {
   readonly #options: TransportOptions;
+  readonly #connect: buildConnector.connector;
   readonly #pools = new Map<string, Pool>();
 
   constructor(options: TransportOptions) {
     this.#options = options;
+    this.#connect = backendConnector(options);
   }
 
   /**
@@ -122,12 +124,12 @@ export class Transport {
   }
 
   #newPool(authority: string): Pool {
-    const { protocol, ca, maxConnections, connectTimeoutMs, headersTimeoutMs, bodyTimeoutMs, budget } = this.#options;
+    const { protocol, maxConnections, headersTimeoutMs, bodyTimeoutMs } = this.#options;
     return new Pool(`${protocol}//${authority}`, {
       connections: maxConnections,
       pipelining: 1,
       allowH2: false,
-      connect: backendConnector({ connectTimeoutMs, budget, ...(ca === undefined ? {} : { ca }) }),
+      connect: this.#connect,
       headersTimeout: headersTimeoutMs,
       bodyTimeout: bodyTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
