@@ -49,8 +49,8 @@ export class DescriptionCache {
 
   async #ask(signal: AbortSignal): Promise<DatedDescription> {
     const askedAtMs = this.#clock.now();
-    const { versions } = await this.#provider.describe(signal);
-    this.#last = { versions, askedAtMs };
+    const description = await this.#provider.describe(signal);
+    this.#last = { ...description, askedAtMs };
     return this.#last;
   }
 }

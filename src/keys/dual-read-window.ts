@@ -40,8 +40,8 @@ export class DualReadWindow implements KeyProvider {
 
   /** Always the provider's present answer. */
   async describe(signal?: AbortSignal): Promise<KeyDescription> {
-    const { versions } = await this.#descriptions.refresh(signal);
-    return { versions };
+    const { askedAtMs: _, ...description } = await this.#descriptions.refresh(signal);
+    return description;
   }
 
   wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
@@ -50,9 +50,9 @@ export class DualReadWindow implements KeyProvider {
 
   /** @throws KeyError `outside_window` for a version that is too old, `not_found` for one that the provider does not list. */
   async unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes> {
-    let { versions } = await this.#descriptions.get(signal);
-    if (!versions.includes(wrapped.version)) ({ versions } = await this.#descriptions.refresh(signal));
-    this.#check(wrapped.version, versions);
+    let description = await this.#descriptions.get(signal);
+    if (!description.versions.includes(wrapped.version)) description = await this.#descriptions.refresh(signal);
+    this.#check(wrapped.version, description);
     return this.#inner.unwrap(wrapped, context, signal);
   }
 
@@ -64,8 +64,15 @@ export class DualReadWindow implements KeyProvider {
     return this.#inner.close();
   }
 
-  #check(version: string, versions: readonly string[]): void {
+  #check(version: string, { versions, retired = [] }: KeyDescription): void {
     const age = versions.indexOf(version);
+    if (retired.includes(version)) {
+      throw new KeyError(
+        'not_found',
+        `version ${quoted(version)} of key ${quoted(this.name)} has been retired: an administrator can put it back in the ` +
+          'key service, and s3eg rewrap can move what is under it to the current version then',
+      );
+    }
     if (age === -1) {
       throw new KeyError('not_found', `key ${quoted(this.name)} has no version ${quoted(version)}`);
     }

@@ -31,9 +31,11 @@ export interface WrappedKey {
   readonly ciphertext: Uint8Array;
 }
 
-/** The versions of a KEK: `versions[0]` is current, the rest are older ones, newest first. */
+/** The versions of a KEK that unwrap: `versions[0]` is current, the rest are older ones, newest first. */
 export interface KeyDescription {
   readonly versions: readonly string[];
+  /** Versions that are there and unwrap nothing, newest first; missing where there are none, or where that is not known. */
+  readonly retired?: readonly string[];
 }
 
 /**
@@ -43,6 +45,7 @@ export interface KeyDescription {
  * - `unwrap(wrap(k, c), c)` gives `k`; with any other context it fails with `wrong_key`.
  * - A version that is not known fails with `not_found`; a service that does not answer with `unavailable`.
  * - The dual-read window is not the provider's affair: it unwraps every version that it still holds.
+ * - After `rotate` the version that it named is `versions[0]`, and `wrap` uses it at once.
  */
 export interface KeyProvider {
   /** Name under `keys:` in the configuration; stands in every envelope. */
@@ -51,5 +54,21 @@ export interface KeyProvider {
   wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey>;
   unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes>;
   health(signal?: AbortSignal): Promise<Health>;
+  /**
+   * Makes a new version, which is current from then on, and gives its name. Missing where the key service cannot be asked
+   * to: then an administrator rotates there.
+   */
+  rotate?(signal?: AbortSignal): Promise<string>;
+  /**
+   * Takes a version other than the current one, and all that are older where the service cannot take one alone, out of use:
+   * it unwraps nothing more, until an administrator puts it back in the key service. Missing as above.
+   * @throws KeyError `misconfigured` for the current version, `not_found` for one that is not there.
+   */
+  retire?(version: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Destroys a version other than the current one (where the service has a waiting time: asks for it), so that nobody ever
+   * reads again what it protects. Missing and throws as above.
+   */
+  destroy?(version: string, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

@@ -19,7 +19,7 @@ keyProviderContract('key service of the tests', () => {
     open: () => Promise.resolve(provider.replica()),
     openOtherKey: () => Promise.resolve(new TestKeyService('main')),
     rotate: () => {
-      provider.rotate();
+      provider.addVersion();
       return Promise.resolve();
     },
     outage: failing('unavailable'),

@@ -14,11 +14,13 @@ export interface KeyringEntry {
   readonly key: SecretBytes;
   /** ISO 8601 time. */
   readonly created: string;
+  /** ISO 8601 time since which it unwraps nothing; missing where it does. Never the last entry. */
+  readonly retired?: string;
 }
 
 /**
  * Reads a keyring: `{"version":1,"keys":[{"version":"1","key":"<base64>","created":"<ISO 8601>"}, …]}`; the last entry is
- * the current version.
+ * the current version, one with `"retired":"<ISO 8601>"` is out of use.
  * @throws KeyError `misconfigured` naming `file` and the field or the place, never anything of a key.
  */
 export function parseKeyring(text: string, file: string): readonly KeyringEntry[] {
@@ -31,6 +33,9 @@ export function parseKeyring(text: string, file: string): readonly KeyringEntry[
       throw refused({ file, path: 'keys' }, `must be a list of 1 to ${maxVersions} keys`);
     }
     for (const [index, value] of keys.entries()) entries.push(parseEntry(value, { file, index, before: entries }));
+    if (entries.at(-1)?.retired !== undefined) {
+      throw refused({ file, path: `keys[${entries.length - 1}].retired` }, 'must not stand at the current version');
+    }
     return entries;
   } catch (error) {
     for (const { key } of entries) key.dispose();
@@ -40,7 +45,12 @@ export function parseKeyring(text: string, file: string): readonly KeyringEntry[
 
 /** The text of a keyring file, which `parseKeyring` reads back. */
 export function serialiseKeyring(entries: readonly KeyringEntry[]): string {
-  const keys = entries.map(({ version, key, created }) => ({ version, key: base64Of(key.bytes), created }));
+  const keys = entries.map(({ version, key, created, retired }) => ({
+    version,
+    key: base64Of(key.bytes),
+    created,
+    ...(retired === undefined ? {} : { retired }),
+  }));
   return `${JSON.stringify({ version: 1, keys }, undefined, 2)}\n`;
 }
 
@@ -54,7 +64,7 @@ function parseEntry(
   { file, index, before }: { file: string; index: number; before: readonly KeyringEntry[] },
 ): KeyringEntry {
   const path = `keys[${index}]`;
-  const entry = recordOf(value, { file, path }, ['version', 'key', 'created']);
+  const entry = recordOf(value, { file, path }, ['version', 'key', 'created', 'retired']);
   const version: unknown = entry['version'];
   if (typeof version !== 'string' || !/^[1-9]\d{0,8}$/.test(version)) {
     throw refused({ file, path: `${path}.version` }, 'must be a decimal number in quotes, from "1" on');
@@ -62,17 +72,21 @@ function parseEntry(
   if (Number(version) <= Number(before.at(-1)?.version ?? 0)) {
     throw refused({ file, path: `${path}.version` }, 'must be larger than that of the key before it');
   }
-  const created: unknown = entry['created'];
-  if (typeof created !== 'string' || !/^\d{4}-\d{2}-\d{2}T/.test(created) || Number.isNaN(Date.parse(created))) {
-    throw refused({ file, path: `${path}.created` }, 'must be an ISO 8601 time');
-  }
+  const created = timeOf(entry['created'], { file, path: `${path}.created` });
+  const retired =
+    entry['retired'] === undefined ? undefined : timeOf(entry['retired'], { file, path: `${path}.retired` });
   const key = parseKey(entry['key'], { file, path: `${path}.key` });
   const same = before.findIndex((other) => other.key.equals(key));
   if (same !== -1) {
     key.dispose();
     throw refused({ file, path: `${path}.key` }, `must differ from keys[${same}].key`);
   }
-  return { version, key, created };
+  return { version, key, created, ...(retired === undefined ? {} : { retired }) };
+}
+
+function timeOf(value: unknown, place: Place): string {
+  if (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(value) && !Number.isNaN(Date.parse(value))) return value;
+  throw refused(place, 'must be an ISO 8601 time');
 }
 
 function parseKey(value: unknown, place: Place): SecretBytes {

@@ -68,7 +68,10 @@ export class LocalKeyring implements KeyProvider {
 
   async describe(signal?: AbortSignal): Promise<KeyDescription> {
     await this.#refresh(signal);
-    return { versions: this.#keyring.entries.map(({ version }) => version).toReversed() };
+    const { entries } = this.#keyring;
+    const retired = versionsOf(entries.filter((entry) => entry.retired !== undefined));
+    const versions = versionsOf(entries.filter((entry) => entry.retired === undefined));
+    return { versions, ...(retired.length === 0 ? {} : { retired }) };
   }
 
   async wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
@@ -86,6 +89,7 @@ export class LocalKeyring implements KeyProvider {
     // From here on without await: a reload disposes the keys that it replaces.
     const entry = this.#find(wrapped.version);
     if (entry === undefined) throw this.#unknownVersion(wrapped.version);
+    if (entry.retired !== undefined) throw this.#retiredVersion(entry);
     if (wrapped.ciphertext.length !== wrappedKeyBytes + aeadOverheadBytes) throw this.#wrongKey(entry.version);
     try {
       return new SecretBytes(openAead({ key: entry.key, sealed: wrapped.ciphertext, aad: aadOf(context) }));
@@ -107,7 +111,8 @@ export class LocalKeyring implements KeyProvider {
    * processes that share it.
    * @returns the new version.
    */
-  async rotate(): Promise<string> {
+  async rotate(signal?: AbortSignal): Promise<string> {
+    signal?.throwIfAborted();
     if (this.#closed) throw this.#closedError();
     const sources = { clock: this.#clock, random: this.#random };
     const version = await changeKeyring(this.#file, (entries) => {
@@ -118,10 +123,44 @@ export class LocalKeyring implements KeyProvider {
     return version;
   }
 
+  /** Marks a version in the file; who takes the mark out again puts the version back. */
+  async retire(version: string, signal?: AbortSignal): Promise<void> {
+    const retired = new Date(this.#clock.now()).toISOString();
+    await this.#changeOlder(version, signal, (entries) =>
+      entries.map((entry) => (entry.version === version ? { retired, ...entry } : entry)),
+    );
+  }
+
+  /** Takes a version out of the file. Copies of the file, and blocks of a disk, are the administrator's affair. */
+  async destroy(version: string, signal?: AbortSignal): Promise<void> {
+    await this.#changeOlder(version, signal, (entries) => entries.filter((entry) => entry.version !== version));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#lastReload;
     this.#install({ entries: [], signature: '' });
+  }
+
+  async #changeOlder(
+    version: string,
+    signal: AbortSignal | undefined,
+    change: (entries: readonly KeyringEntry[]) => readonly KeyringEntry[],
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw this.#closedError();
+    await changeKeyring(this.#file, (entries) => {
+      this.#checkSuccessor(entries);
+      if (!entries.some((entry) => entry.version === version)) throw this.#unknownVersion(version);
+      if (entries.at(-1)?.version === version) {
+        throw new KeyError(
+          'misconfigured',
+          `version ${version} of key ${quoted(this.name)} is the current one: rotate the key first`,
+        );
+      }
+      return { content: serialiseKeyring(change(entries)), result: undefined };
+    });
+    await this.#reload();
   }
 
   async #refresh(signal: AbortSignal | undefined): Promise<void> {
@@ -201,6 +240,10 @@ export class LocalKeyring implements KeyProvider {
     return new KeyError('not_found', `${missing}, but its keyring cannot be read again`, { cause: this.#problem });
   }
 
+  #retiredVersion({ version, retired }: KeyringEntry): KeyError {
+    return new KeyError('not_found', `version ${version} of key ${quoted(this.name)} was retired at ${retired}`);
+  }
+
   #wrongKey(version: string, cause?: AeadError): KeyError {
     return new KeyError(
       'wrong_key',
@@ -216,6 +259,11 @@ export class LocalKeyring implements KeyProvider {
 
 function disposeAll(entries: readonly KeyringEntry[]): void {
   for (const { key } of entries) key.dispose();
+}
+
+/** Newest first. */
+function versionsOf(entries: readonly KeyringEntry[]): readonly string[] {
+  return entries.map(({ version }) => version).toReversed();
 }
 
 function aadOf(context: EncryptionContext): Uint8Array {

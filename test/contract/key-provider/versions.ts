@@ -78,6 +78,62 @@ export const versionTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'rotates by itself: the version that it names is in use at once',
+    async run({ provider, open }) {
+      const rotate = offered(provider.rotate?.bind(provider), 'provider that rotates');
+      using key = plainKey();
+      const old = await provider.wrap(key, context);
+      const version = await rotate();
+      assert.notEqual(version, old.version);
+      assert.equal((await provider.describe()).versions[0], version);
+      assert.equal((await provider.wrap(key, context)).version, version);
+      using opened = await provider.unwrap(old, context);
+      assert.ok(opened.equals(key));
+      await withProvider(open, async (other) => assert.equal((await other.describe()).versions[0], version));
+    },
+  },
+  {
+    name: 'takes an old version out of use, and the current one never',
+    async run({ provider }) {
+      const rotate = offered(provider.rotate?.bind(provider), 'provider that rotates');
+      const retire = offered(provider.retire?.bind(provider), 'provider that retires');
+      using key = plainKey();
+      const old = await provider.wrap(key, context);
+      const current = await rotate();
+      await rejectsWith(retire(current), 'misconfigured');
+      await rejectsWith(retire('no-such-version'), 'not_found');
+      await retire(old.version);
+      await eventually('the version opens nothing', async () => !(await opensAtAll(provider, old)));
+      await rejectsWith(provider.unwrap(old, context), 'not_found');
+      assert.ok(!(await provider.describe()).versions.includes(old.version));
+      const next = await provider.wrap(key, context);
+      assert.equal(next.version, current);
+      using opened = await provider.unwrap(next, context);
+      assert.ok(opened.equals(key));
+    },
+  },
+  {
+    name: 'destroys an old version, retired or not, and the current one never',
+    async run({ provider }) {
+      const rotate = offered(provider.rotate?.bind(provider), 'provider that rotates');
+      const destroy = offered(provider.destroy?.bind(provider), 'provider that destroys');
+      const retire = offered(provider.retire?.bind(provider), 'provider that retires');
+      using key = plainKey();
+      const first = await provider.wrap(key, context);
+      await rotate();
+      const second = await provider.wrap(key, context);
+      const current = await rotate();
+      await rejectsWith(destroy(current), 'misconfigured');
+      await rejectsWith(destroy('no-such-version'), 'not_found');
+      await retire(first.version);
+      await destroy(first.version);
+      await destroy(second.version);
+      for (const old of [first, second]) await rejectsWith(provider.unwrap(old, context), 'not_found');
+      const { versions, retired = [] } = await provider.describe();
+      assert.deepEqual([versions, retired], [[current], []]);
+    },
+  },
+  {
     name: 'opens after a restart what it wrapped before',
     async run({ provider, open }) {
       using key = plainKey();
@@ -91,6 +147,15 @@ export const versionTests: readonly ContractTest[] = [
     },
   },
 ];
+
+async function opensAtAll(provider: KeyProvider, wrapped: WrappedKey): Promise<boolean> {
+  try {
+    (await provider.unwrap(wrapped, context)).dispose();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What the provider wraps once it uses a version that wrapped none of `before`. */
 async function afterRotation(provider: KeyProvider, before: readonly WrappedKey[]): Promise<WrappedKey> {

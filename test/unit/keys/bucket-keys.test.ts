@@ -140,7 +140,7 @@ test('limits that bound nothing are refused, and so are more wraps than random n
 test('a rotation is followed within seconds', async () => {
   const { clock, service, use } = setUp();
   const old = await use();
-  service.rotate();
+  service.addVersion();
   clock.pass(5000);
   assert.notEqual(await use(), old);
   assert.equal(service.calls.wrap, 2);
@@ -151,7 +151,7 @@ test('a rotation is followed within seconds', async () => {
 test('a key that was made after the versions were asked for is current, whatever they said', async () => {
   const { service, use } = setUp();
   await use(0, { bucket: 'asks for the versions' });
-  service.rotate();
+  service.addVersion();
   const fresh = await use();
   assert.equal(await use(), fresh);
 });

@@ -88,7 +88,7 @@ test('another key under the same name is refused, whatever its versions are call
 test('an older copy of the key, which lacks the version in use, is refused', async () => {
   const { store } = memoryStore();
   const provider = new TestKeyService();
-  provider.rotate();
+  provider.addVersion();
   await checkCanary({ provider, store });
   const old = new TestKeyService();
   const error = await refusal(checkCanary({ provider: old, store }));
@@ -177,7 +177,7 @@ test('after a rotation the old canary is accepted and moved to the new version',
   const key = new TestKeyService();
   const provider = new DualReadWindow(key, { readPrevious: 1 });
   await checkCanary({ provider, unrestricted: key, store });
-  key.rotate();
+  key.addVersion();
   await checkCanary({ provider: new DualReadWindow(key, { readPrevious: 1 }), unrestricted: key, store });
   assert.deepEqual(writes, ['main', 'main replaced']);
   await checkCanary({ provider: new DualReadWindow(key, { readPrevious: 0 }), unrestricted: key, store });
@@ -188,14 +188,14 @@ test('a canary that has fallen out of the window proves the key all the same', a
   const { store, writes } = memoryStore();
   const key = new TestKeyService();
   await checkCanary({ provider: key, store });
-  for (let count = 0; count < 3; count++) key.rotate();
+  for (let count = 0; count < 3; count++) key.addVersion();
   const provider = new DualReadWindow(key, { readPrevious: 1 });
   const error = await refusal(checkCanary({ provider, store }));
   assert.ok(keyError('outside_window')(error.cause));
   await checkCanary({ provider, unrestricted: key, store });
   assert.deepEqual(writes, ['main', 'main replaced']);
   const wrong = new TestKeyService();
-  for (let count = 0; count < 6; count++) wrong.rotate();
+  for (let count = 0; count < 6; count++) wrong.addVersion();
   await refusal(checkCanary({ provider: new DualReadWindow(wrong, { readPrevious: 1 }), unrestricted: wrong, store }));
 });
 

@@ -16,7 +16,7 @@ test('a description is kept for its ttl and says when it was asked for', async (
   assert.deepEqual(await cache.get(), { versions: ['v1'], askedAtMs });
   await cache.get();
   assert.equal(service.calls.describe, 1);
-  service.rotate();
+  service.addVersion();
   clock.pass(4999);
   assert.deepEqual(await cache.get(), { versions: ['v1'], askedAtMs });
   clock.pass(1);

@@ -12,7 +12,7 @@ async function rotated(count: number) {
   const wrapped: WrappedKey[] = [];
   using key = new SecretBytes(new Uint8Array(32).fill(5));
   for (let index = 0; index < count; index++) {
-    if (index > 0) service.rotate();
+    if (index > 0) service.addVersion();
     wrapped.push(await service.wrap(key, context));
   }
   const clock = new TestClock();
@@ -63,7 +63,7 @@ test('a version that nobody has heard of is asked for once more, then not found'
   assert.ok(known !== undefined);
   await provider.unwrap(known, context);
   assert.equal(service.calls.describe, 1);
-  service.rotate();
+  service.addVersion();
   using key = new SecretBytes(new Uint8Array(32).fill(6));
   const fresh = await service.wrap(key, context);
   using opened = await provider.unwrap(fresh, context);
@@ -83,7 +83,7 @@ test('a rotation moves the window within seconds', async () => {
   const [old] = wrapped;
   assert.ok(old !== undefined);
   await provider.unwrap(old, context);
-  service.rotate();
+  service.addVersion();
   clock.pass(5000);
   await assert.rejects(provider.unwrap(old, context), keyError('outside_window'));
 });
@@ -93,7 +93,7 @@ test('the window wraps, describes, reports and closes as the key does', async ()
   const provider = window(1);
   assert.equal(provider.name, 'main');
   assert.deepEqual(await provider.describe(), { versions: ['v2', 'v1'] });
-  service.rotate();
+  service.addVersion();
   assert.deepEqual(await provider.describe(), { versions: ['v3', 'v2', 'v1'] }, 'always the present answer');
   using key = new SecretBytes(new Uint8Array(32).fill(7));
   assert.equal((await provider.wrap(key, context)).version, 'v3');
@@ -116,4 +116,15 @@ test('a window that is no number of versions is refused', () => {
   for (const readPrevious of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(() => new DualReadWindow(service, { readPrevious }), keyError('misconfigured'), `${readPrevious}`);
   }
+});
+
+test('a version that was retired is refused as such, and not as one that never was', async () => {
+  const service = new TestKeyService();
+  const window = new DualReadWindow(service, { readPrevious: 3 });
+  using key = new SecretBytes(new Uint8Array(32).fill(7));
+  const old = await service.wrap(key, context);
+  service.addVersion();
+  await service.retire(old.version);
+  await assert.rejects(window.unwrap(old, context), /version "v1" of key "main" has been retired/);
+  assert.deepEqual(await window.describe(), { versions: ['v2'], retired: ['v1'] });
 });

@@ -45,14 +45,18 @@ export class TestKeyService implements KeyProvider {
   /** What every call of this kind fails with. */
   readonly failures: Partial<Record<Call, KeyErrorCode>>;
   readonly #keks: Map<string, Buffer>;
+  readonly #retired: Map<string, Buffer>;
+  readonly #versions: { count: number };
   readonly #gates = new Map<Call, Promise<void>>();
   closed = false;
 
   constructor(name = 'main', shared?: TestKeyService) {
     this.name = name;
     this.#keks = shared === undefined ? new Map<string, Buffer>() : shared.#keks;
+    this.#retired = shared === undefined ? new Map<string, Buffer>() : shared.#retired;
+    this.#versions = shared === undefined ? { count: 0 } : shared.#versions;
     this.failures = shared === undefined ? {} : shared.failures;
-    if (shared === undefined) this.rotate();
+    if (shared === undefined) this.addVersion();
   }
 
   /** Another client of the same key in the same service. */
@@ -60,8 +64,30 @@ export class TestKeyService implements KeyProvider {
     return new TestKeyService(this.name, this);
   }
 
-  rotate(): void {
-    this.#keks.set(`v${this.#keks.size + 1}`, randomBytes(32));
+  addVersion(): string {
+    this.#versions.count += 1;
+    const version = `v${this.#versions.count}`;
+    this.#keks.set(version, randomBytes(32));
+    return version;
+  }
+
+  rotate(): Promise<string> {
+    return Promise.resolve(this.addVersion());
+  }
+
+  async retire(version: string): Promise<void> {
+    await this.#begin('describe', undefined);
+    const kek = this.#older(version);
+    this.#keks.delete(version);
+    this.#retired.set(version, kek);
+  }
+
+  async destroy(version: string): Promise<void> {
+    await this.#begin('describe', undefined);
+    if (!this.#retired.delete(version)) {
+      this.#older(version);
+      this.#keks.delete(version);
+    }
   }
 
   /** Every call fails like this; undefined: all is well. */
@@ -84,7 +110,8 @@ export class TestKeyService implements KeyProvider {
 
   async describe(signal?: AbortSignal): Promise<KeyDescription> {
     await this.#begin('describe', signal);
-    return { versions: [...this.#keks.keys()].toReversed() };
+    const retired = [...this.#retired.keys()].toReversed();
+    return { versions: [...this.#keks.keys()].toReversed(), ...(retired.length === 0 ? {} : { retired }) };
   }
 
   async wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
@@ -123,6 +150,14 @@ export class TestKeyService implements KeyProvider {
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();
+  }
+
+  /** The key of a version that is not the current one. */
+  #older(version: string): Buffer {
+    const kek = this.#keks.get(version);
+    if (kek === undefined) throw new KeyError('not_found', `no version ${version}`);
+    if ([...this.#keks.keys()].at(-1) === version) throw new KeyError('misconfigured', 'the current version');
+    return kek;
   }
 
   async #begin(call: Call, signal: AbortSignal | undefined): Promise<void> {

@@ -57,7 +57,7 @@ const refused: Readonly<Record<string, readonly [text: string, message: RegExp]>
   ],
   'with an unknown field of a key': [
     keyringText({ ...one, algorithm: 'aes' }),
-    /^keyring f: keys\[0\] has an unknown field "algorithm"; it may have version, key, created$/,
+    /^keyring f: keys\[0\] has an unknown field "algorithm"; it may have version, key, created, retired$/,
   ],
   'with a key that is no object': [keyringText(one, ['x']), /^keyring f: keys\[1\] must be an object$/],
   'with a number for a version': [
@@ -110,6 +110,14 @@ const refused: Readonly<Record<string, readonly [text: string, message: RegExp]>
     keyringText(one, { ...two, key: one.key }),
     /^keyring f: keys\[1\]\.key must differ from keys\[0\]\.key$/,
   ],
+  'whose current version is retired': [
+    keyringText(one, { ...two, retired: one.created }),
+    /^keyring f: keys\[1\]\.retired must not stand at the current version$/,
+  ],
+  'retired at no time': [
+    keyringText({ ...one, retired: true }, two),
+    /^keyring f: keys\[0\]\.retired must be an ISO 8601 time$/,
+  ],
 };
 
 for (const [what, [text, message]] of Object.entries(refused)) {
@@ -143,7 +151,7 @@ test('a key put where a name belongs is not shown', () => {
       () => parseKeyring(keyringText({ ...one, [name]: '' }), 'f'),
       (error: unknown) => {
         assert.ok(error instanceof KeyError);
-        assert.equal(error.message, 'keyring f: keys[0] has an unknown field; it may have version, key, created');
+        assert.equal(error.message, 'keyring f: keys[0] has an unknown field; it may have version, key, created, retired');
         return true;
       },
     );
