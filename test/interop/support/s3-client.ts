@@ -1,10 +1,11 @@
-/** boto3 as the tests use it: one Python process, any number of endpoints. */
+/** SDKs as the tests use them: one process each, any number of endpoints. */
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { execPath } from 'node:process';
 
 import type { S3Access } from './backends.ts';
 import { Daemon } from './processes.ts';
-import { clientScripts, tools } from './tools.ts';
+import { clientScripts, jsFolder, tools } from './tools.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A call that the server refused, or that broke. */
@@ -64,11 +65,20 @@ export class S3Agent {
     });
   }
 
+  /** Starts boto3. */
   static async start(workspace: Workspace): Promise<S3Agent> {
+    return await S3Agent.#run(workspace, tools.python, [join(clientScripts, 's3_agent.py')]);
+  }
+
+  /** Starts the AWS SDK for JavaScript, which takes the same calls and two of its own (`upload`, `presign`). */
+  static async startJs(workspace: Workspace): Promise<S3Agent> {
+    return await S3Agent.#run(workspace, execPath, [join(clientScripts, 'js/s3-agent.mjs'), jsFolder]);
+  }
+
+  static async #run(workspace: Workspace, program: string, args: readonly string[]): Promise<S3Agent> {
     const cwd = await workspace.folder('agent');
-    const script = join(clientScripts, 's3_agent.py');
     const env = { PATH: '/usr/bin:/bin', HOME: cwd, AWS_EC2_METADATA_DISABLED: 'true' };
-    const process = await Daemon.start({ program: tools.python, args: [script], cwd, env }, () => true);
+    const process = await Daemon.start({ program, args, cwd, env }, () => true);
     return new S3Agent(workspace.use(process));
   }
 

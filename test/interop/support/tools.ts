@@ -1,12 +1,12 @@
 /** Where the real servers and clients are: what `.ci/setup-interop` made, and the two programs that it needs itself. */
 import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 
 /** The checkout under test. */
 export const repository = resolve(import.meta.dirname, '../../..');
 
-/** Python programs of this folder, each a client of its own. */
+/** Programs of this folder, each a client of its own. */
 export const clientScripts = join(repository, 'test/interop/clients');
 
 const { XDG_CACHE_HOME, S3EG_INTEROP_DIR } = process.env;
@@ -28,6 +28,9 @@ function installed(path: string): string {
   if (!isExecutable(full)) throw new Error(`${full} is missing: run .ci/setup-interop first`);
   return full;
 }
+
+/** Folder whose `node_modules` has the packages of `clients/js`. */
+export const jsFolder = dirname(installed('js/node_modules'));
 
 /** Paths of the programs; all are there. */
 export const tools = {
