@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 KIB, MIB, TIB = 1 << 10, 1 << 20, 1 << 40
@@ -118,6 +119,24 @@ def open_sealed(key: bytes, sealed: bytes, aad: bytes, what: str) -> bytes:
         raise FormatError("authentication_failed", f"the {what} does not open") from None
 
 
+def xaes_parameters(key: bytes, nonce: bytes) -> tuple[bytes, bytes]:
+    """Key and nonce for AES-256-GCM that XAES-256-GCM (C2SP) derives from a nonce of 24 bytes."""
+    block = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    whole = int.from_bytes(block.update(bytes(16)), "big") << 1
+    if whole >> 128:
+        whole ^= (1 << 128) ^ 0b10000111
+    messages = (b"\0" + bytes([counter]) + b"X\0" + nonce[:12] for counter in (1, 2))
+    derived = b"".join(block.update((int.from_bytes(m, "big") ^ whole).to_bytes(16, "big")) for m in messages)
+    return derived, nonce[12:]
+
+
+def open_wide(key: bytes, sealed: bytes, aad: bytes, what: str) -> bytes:
+    """What XAES-256-GCM sealed: nonce(24), ciphertext, tag(16)."""
+    require(len(sealed) >= 40, "malformed", f"the {what} is cut off")
+    derived, nonce = xaes_parameters(key, sealed[:24])
+    return open_sealed(derived, nonce + sealed[24:], aad, what)
+
+
 class ObjectKeys:
     """The keys that follow from DEK and salt."""
 
@@ -162,7 +181,7 @@ class Keyring:
             raise FormatError("key_unavailable", f"the keyring has no key version {envelope.kek_version}")
         policy = envelope.policy.encode()
         aad = b"s3eg1 kek" + u16(len(policy)) + policy + u16(len(bucket)) + bucket
-        bucket_key = open_sealed(key, envelope.wrapped_bucket_key, aad, "wrapped bucket key")
+        bucket_key = open_wide(key, envelope.wrapped_bucket_key, aad, "wrapped bucket key")
         require(len(bucket_key) == 32, "malformed", "the bucket key is not 32 bytes")
         return bucket_key
 

@@ -1,4 +1,4 @@
-"""Known answers of FLOE itself (test/vectors/floe)."""
+"""Known answers of FLOE itself (test/vectors/floe), and of XAES-256-GCM (C2SP)."""
 
 from __future__ import annotations
 
@@ -55,6 +55,27 @@ class FloeKnownAnswers(unittest.TestCase):
                     floe_decrypt(wrong, segment, rotation)
             with self.subTest(name, change="aad"), self.assertRaises(reader.FormatError):
                 floe_decrypt(ciphertext, segment, rotation, b"This is aad")
+
+
+class WideNonceKnownAnswers(unittest.TestCase):
+    """Section "Test vectors" of C2SP XAES-256-GCM.md."""
+
+    NONCE = b"ABCDEFGHIJKLMNOPQRSTUVWX"
+    ANSWERS = [
+        (1, b"", "c8612c9ed53fe43e8e005b828a1631a0bbcb6ab2f46514ec4f439fcfd0fa969b", "ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271"),
+        (3, b"c2sp.org/XAES-256-GCM", "e9c621d4cdd9b11b00a6427ad7e559aeedd66b3857646677748f8ca796cb3fd8", "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d"),
+    ]
+
+    def test_derived_key(self) -> None:
+        for byte, _, derived, _ in self.ANSWERS:
+            with self.subTest(byte):
+                self.assertEqual(reader.xaes_parameters(bytes([byte]) * 32, self.NONCE), (bytes.fromhex(derived), self.NONCE[12:]))
+
+    def test_plaintext(self) -> None:
+        for byte, aad, _, sealed in self.ANSWERS:
+            with self.subTest(byte):
+                opened = reader.open_wide(bytes([byte]) * 32, self.NONCE + bytes.fromhex(sealed), aad, "answer")
+                self.assertEqual(opened, b"XAES-256-GCM")
 
 
 if __name__ == "__main__":

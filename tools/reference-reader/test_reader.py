@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
 
 import s3eg_reader as reader
 
@@ -33,6 +35,14 @@ def be(value: int, count: int) -> bytes:
 def seal(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
     nonce = os.urandom(12)
     return nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
+
+
+def seal_wide(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
+    """XAES-256-GCM by the library's SP 800-108 key derivation."""
+    nonce = os.urandom(24)
+    fixed = b"X\0" + nonce[:12]
+    kdf = KBKDFCMAC(AES, Mode.CounterMode, 32, 2, None, CounterLocation.BeforeFixed, None, None, fixed)
+    return nonce + AESGCM(kdf.derive(key)).encrypt(nonce[12:], plaintext, aad)
 
 
 @dataclass
@@ -107,7 +117,7 @@ class Writer:
         bucket_key = os.urandom(32)
         names = be(len(self.policy), 2) + self.policy + be(len(BUCKET), 2) + BUCKET
         aad = b"s3eg1 dek" + be(len(BUCKET), 2) + BUCKET + be(len(KEY), 2) + KEY + commitment
-        wrapped = seal(KEK, bucket_key, b"s3eg1 kek" + names)
+        wrapped = seal_wide(KEK, bucket_key, b"s3eg1 kek" + names)
         data = bytes([1, self.suite, self.log2, self.layout]) + self.salt + commitment
         data += bytes([len(self.policy)]) + self.policy + b"\x05local" + b"\x017"
         data += be(len(wrapped), 2) + wrapped + seal(bucket_key, self.dek, aad)

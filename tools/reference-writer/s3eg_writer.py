@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
@@ -127,6 +128,18 @@ class Writer:
         nonce = self.draw(12)
         return nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
 
+    def wrap(self, kek: bytes, aad: bytes) -> bytes:
+        """The bucket key under a version of the local keyring: XAES-256-GCM (C2SP) from CBC-MAC over one block."""
+        nonce = self.draw(24)
+        zero = aes_block(kek, bytes(16))
+        shifted = bytes(((zero[i] << 1) & 0xFF) | (zero[i + 1] >> 7 if i < 15 else 0) for i in range(16))
+        subkey = shifted[:15] + bytes([shifted[15] ^ (0x87 if zero[0] & 0x80 else 0)])
+        derived = b""
+        for counter in (1, 2):
+            message = bytes([0, counter, 0x58, 0]) + nonce[:12]
+            derived += aes_block(kek, bytes(a ^ b for a, b in zip(message, subkey)))
+        return nonce + AESGCM(derived).encrypt(nonce[12:], self.bucket_key, aad)
+
     # Section 5
 
     def message(self, message: Message) -> tuple[bytes, bytes]:
@@ -191,7 +204,7 @@ class Writer:
         kek_aad = b"s3eg1 kek" + sized(context[0], 2) + sized(context[1], 2)
         dek_aad = b"s3eg1 dek" + sized(recipe.dek_bucket.encode(), 2) + sized(recipe.dek_key.encode(), 2) + self.commitment
         kek = self.keyring.get(int(recipe.kek_version)) if recipe.kek_version.isdigit() else None
-        wrapped = self.draw(60) if kek is None else self.seal(kek, self.bucket_key, kek_aad)
+        wrapped = self.draw(72) if kek is None else self.wrap(kek, kek_aad)
         fields = {
             "version": b"\1",
             "suite": bytes([recipe.suite]),
@@ -261,6 +274,10 @@ class Writer:
         label = f"{recipe.kek_name}:{recipe.kek_version}".encode()
         headers = {**recipe.headers, "x-amz-meta-s3eg": text, "x-amz-meta-s3eg-key": label, **recipe.headers_after}
         return {name: value for name, value in headers.items() if value is not None}
+
+
+def aes_block(key: bytes, block: bytes) -> bytes:
+    return Cipher(algorithms.AES(key), modes.CBC(bytes(16))).encryptor().update(block)
 
 
 def cuts(length: int, step: int) -> list[tuple[int, int, bool]]:

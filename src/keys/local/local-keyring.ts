@@ -2,9 +2,10 @@ import { stat } from 'node:fs/promises';
 
 import { systemClock, type Clock } from '../../base/clock.ts';
 import type { Health } from '../../base/health.ts';
-import { AeadError, aeadOverheadBytes, openAead, sealAead } from '../../crypto/aead.ts';
+import { AeadError } from '../../crypto/aead.ts';
 import { systemRandom, type RandomSource } from '../../crypto/random.ts';
 import { SecretBytes } from '../../crypto/secret-bytes.ts';
+import { openXaes, sealXaes, xaesOverheadBytes } from '../../crypto/xaes.ts';
 import { encodeContext } from '../encryption-context.ts';
 import {
   KeyError,
@@ -32,7 +33,7 @@ export interface LocalKeyringOptions {
 }
 
 /**
- * Key provider whose KEK versions stand in a file of mode 0600 (format: `parseKeyring`). Wraps with AES-256-GCM under the
+ * Key provider whose KEK versions stand in a file of mode 0600 (format: `parseKeyring`). Wraps with XAES-256-GCM under the
  * current version, with AAD `"s3eg1 kek" | context`. A changed file is picked up while running; one that cannot be read
  * makes `health` fail and the versions read before stay in use.
  */
@@ -79,7 +80,7 @@ export class LocalKeyring implements KeyProvider {
     await this.#refresh(signal);
     const current = this.#keyring.entries.at(-1);
     if (current === undefined) throw this.#closedError();
-    const sealed = sealAead({ key: current.key, plaintext: key.bytes, aad: aadOf(context), random: this.#random });
+    const sealed = sealXaes({ key: current.key, plaintext: key.bytes, aad: aadOf(context), random: this.#random });
     return { version: current.version, ciphertext: sealed };
   }
 
@@ -90,9 +91,9 @@ export class LocalKeyring implements KeyProvider {
     const entry = this.#find(wrapped.version);
     if (entry === undefined) throw this.#unknownVersion(wrapped.version);
     if (entry.retired !== undefined) throw this.#retiredVersion(entry);
-    if (wrapped.ciphertext.length !== wrappedKeyBytes + aeadOverheadBytes) throw this.#wrongKey(entry.version);
+    if (wrapped.ciphertext.length !== wrappedKeyBytes + xaesOverheadBytes) throw this.#wrongKey(entry.version);
     try {
-      return new SecretBytes(openAead({ key: entry.key, sealed: wrapped.ciphertext, aad: aadOf(context) }));
+      return new SecretBytes(openXaes({ key: entry.key, sealed: wrapped.ciphertext, aad: aadOf(context) }));
     } catch (error) {
       if (error instanceof AeadError) throw this.#wrongKey(entry.version, error);
       throw error;

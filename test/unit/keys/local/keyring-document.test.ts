@@ -151,7 +151,10 @@ test('a key put where a name belongs is not shown', () => {
       () => parseKeyring(keyringText({ ...one, [name]: '' }), 'f'),
       (error: unknown) => {
         assert.ok(error instanceof KeyError);
-        assert.equal(error.message, 'keyring f: keys[0] has an unknown field; it may have version, key, created, retired');
+        assert.equal(
+          error.message,
+          'keyring f: keys[0] has an unknown field; it may have version, key, created, retired',
+        );
         return true;
       },
     );

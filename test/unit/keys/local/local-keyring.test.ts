@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -54,11 +54,12 @@ test('a wrapped key is what docs/format/local-keyring.md says', async (t) => {
   using key = secret();
   const { version, ciphertext } = await keyring.wrap(key, { policy: 'tenant-ä', bucket: 'logs' });
   assert.equal(version, '4');
-  assert.equal(ciphertext.length, 60);
-  const decipher = createDecipheriv('aes-256-gcm', Buffer.from(written(4).key, 'base64'), ciphertext.subarray(0, 12));
+  assert.equal(ciphertext.length, 72);
+  const derived = xaesKey(Buffer.from(written(4).key, 'base64'), ciphertext.subarray(0, 12));
+  const decipher = createDecipheriv('aes-256-gcm', derived, ciphertext.subarray(12, 24));
   decipher.setAAD(Buffer.from('s3eg1 kek\u0000\u0009tenant-ä\u0000\u0004logs', 'utf8'));
-  decipher.setAuthTag(ciphertext.subarray(44));
-  const opened = Buffer.concat([decipher.update(ciphertext.subarray(12, 44)), decipher.final()]);
+  decipher.setAuthTag(ciphertext.subarray(56));
+  const opened = Buffer.concat([decipher.update(ciphertext.subarray(24, 56)), decipher.final()]);
   assert.deepEqual(opened, Buffer.alloc(32, 0x5a));
 });
 
@@ -281,3 +282,16 @@ test('it never shows a key, whatever is printed of it', async (t) => {
     }
   }
 });
+
+/** Kx as docs/format/local-keyring.md restates it, with numbers in place of bytes. */
+function xaesKey(key: Buffer, nonce: Uint8Array): Buffer {
+  const block = (value: bigint): Buffer => {
+    // CBC from a vector of zeros is the cipher itself for one block.
+    const cipher = createCipheriv('aes-256-cbc', key, Buffer.alloc(16)).setAutoPadding(false);
+    return Buffer.concat([cipher.update(value.toString(16).padStart(32, '0'), 'hex'), cipher.final()]);
+  };
+  const whole = BigInt(`0x${block(0n).toString('hex')}`) << 1n;
+  const subkey = whole >> 128n === 0n ? whole : (whole ^ 0x87n) & ((1n << 128n) - 1n);
+  const counted = ['00015800', '00025800'].map((start) => BigInt(`0x${start}${Buffer.from(nonce).toString('hex')}`));
+  return Buffer.concat(counted.map((message) => block(message ^ subkey)));
+}
