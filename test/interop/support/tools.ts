@@ -40,6 +40,7 @@ export const tools = {
   aws: installed('python/bin/aws'),
   s3cmd: installed('python/bin/s3cmd'),
   python: installed('python/bin/python'),
+  moto: installed('moto/bin/moto_server'),
 } as const;
 
 /** The first program of this name on PATH, outside of any `node_modules`. */
