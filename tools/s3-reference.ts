@@ -80,6 +80,14 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
 - **ETags** are opaque: \`"<32 hex>-0"\` for objects of one upload, the provider's own form with a part count for multipart objects.
   They change with each write, are the same in listings, HEAD and GET, and work in conditions; they are never the MD5 of the
   content. Parts have \`"<provider's>-<16 hex>"\`, and a longer end where the upload has a checksum.
+- **ETags under \`encryption.etag: md5\`** are S3's own: the MD5 of the content, and for multipart objects that of the parts' MD5s
+  with their number. PUT, form uploads, copies, CompleteMultipartUpload, HEAD, GET and GetObjectAttributes show them; listings keep
+  the opaque form, for there is no room in them for a look at every object. Conditions take either. It costs the MD5 (about 2 CPU
+  seconds per GB); for objects above 128 KiB that came without Content-MD5, and for multipart objects, the index is read before the
+  first answer, once a replica; and a condition that names an MD5 takes a HEAD, so that the provider can still evaluate it
+  atomically by its own ETag; whoever sends one needs the action \`read\`. Opaque as before are objects that were written without
+  the option (a copy onto themselves gives them an MD5), and multipart objects of which a part was completed by another ETag than
+  UploadPart answered.
 - **Multipart uploads** have part numbers 1 to 9 999; part 10 000 is taken only where it is the last one and below 5 MiB, because the
   object's index goes behind the last part. Completing an upload again answers as the first time.
 - **User metadata** may have ${maxUserMetadataBytes} bytes (S3: 2 048); the rest is for the envelope. \`x-amz-meta-s3eg\` and

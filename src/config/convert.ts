@@ -117,6 +117,7 @@ export function convertPolicy(file: PolicyFile, defaults: { readonly backend: st
       suite: encryption.suite,
       segmentSizeBytes: encryption.segmentSize,
       unencryptedReads: encryption.unencryptedReads,
+      etag: encryption.etag,
     },
     limits: { maxObjectBytes: file.limits.maxObjectBytes },
   };

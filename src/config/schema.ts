@@ -178,6 +178,12 @@ const encryption = z
       .enum(['deny', 'allow'])
       .prefault('deny')
       .describe('Whether an object that is not encrypted by the gateway may be read.'),
+    etag: z
+      .enum(['opaque', 'md5'])
+      .prefault('opaque')
+      .describe(
+        "ETag of objects: opaque, or the plaintext's MD5 for clients that insist on it (listings stay opaque).",
+      ),
   })
   .prefault({})
   .describe('How objects are encrypted.');

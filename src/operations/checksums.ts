@@ -1,7 +1,15 @@
+import { createHash } from 'node:crypto';
+
 import type { ByteStream } from '../base/byte-stream.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import { ownedStream } from '../base/owned-stream.ts';
-import { checksumHeaderName, createChecksum, parseChecksumAlgorithm, type ChecksumAlgorithm } from '../s3/checksum.ts';
+import {
+  checksumHeaderName,
+  createChecksum,
+  parseChecksumAlgorithm,
+  type Checksum,
+  type ChecksumAlgorithm,
+} from '../s3/checksum.ts';
 import type { DecodedPayload, PayloadChecksum } from '../s3/payload.ts';
 
 const sealedNames = {
@@ -69,6 +77,14 @@ export function sealedName(algorithm: ChecksumAlgorithm): (typeof sealedNames)[C
   return sealedNames[algorithm];
 }
 
+/** Starts a checksum of those that are sealed. */
+function startChecksum(algorithm: SealedChecksum['algorithm']): Checksum {
+  if (algorithm === 'md5') return createHash('md5');
+  const known = parseChecksumAlgorithm(algorithm);
+  if (known === undefined) throw new RangeError(`checksum ${algorithm} cannot be computed`);
+  return createChecksum(known);
+}
+
 /** A stream whose checksums are computed while it is read: known once it has ended. */
 export interface SummedStream {
   readonly body: ByteStream;
@@ -77,10 +93,7 @@ export interface SummedStream {
 
 /** Computes checksums of a whole stream while it passes. */
 export function summed(source: ByteStream, algorithms: readonly SealedChecksum['algorithm'][]): SummedStream {
-  const running = algorithms.flatMap((algorithm) => {
-    const known = parseChecksumAlgorithm(algorithm);
-    return known === undefined ? [] : [{ algorithm, checksum: createChecksum(known) }];
-  });
+  const running = algorithms.map((algorithm) => ({ algorithm, checksum: startChecksum(algorithm) }));
   if (running.length === 0) return { body: source, checksums: () => [] };
   let sums: readonly SealedChecksum[] = [];
   const chunks = source[Symbol.asyncIterator]();

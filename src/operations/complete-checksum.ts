@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import { checksumHeaders, createChecksum, parseChecksumValue, type ChecksumAlgorithm } from '../s3/checksum.ts';
 import { combineCrcs } from '../s3/crc-combine.ts';
@@ -14,6 +16,8 @@ export interface NamedPart {
   readonly lengthBytes: number;
   /** Undefined where the client's ETag does not say it: one that it did not get from UploadPart. */
   readonly checksum: PartChecksum | undefined;
+  /** Likewise; of uploads under a policy that wants it. */
+  readonly md5?: Uint8Array | undefined;
 }
 
 type RequestHeaders = Readonly<Record<string, string | undefined>>;
@@ -37,6 +41,16 @@ export function completedChecksum(
   if (value === undefined) return undefined;
   const type = upload.type === 'COMPOSITE' ? 'composite' : 'full-object';
   return { algorithm: sealedName(upload.algorithm), type, value };
+}
+
+/** S3's own ETag of a multipart object without its part count; undefined where the MD5 of a part is not known. */
+export function compositeMd5(parts: readonly NamedPart[]): SealedChecksum | undefined {
+  const composite = createHash('md5');
+  for (const { md5 } of parts) {
+    if (md5 === undefined) return undefined;
+    composite.update(md5);
+  }
+  return { algorithm: 'md5', type: 'composite', value: composite.digest() };
 }
 
 /** @throws S3Error InvalidRequest where `x-amz-mp-object-size` is another than the parts add up to. */

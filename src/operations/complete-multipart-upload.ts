@@ -5,7 +5,7 @@ import { partPlaintextSize } from '../envelope/object-writer.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import type { ObjectSecrets } from '../envelope/object-secrets.ts';
 import { requestConditions } from '../s3/conditions.ts';
-import { clientEtag, mapConditions, parsePartEtag } from '../s3/etag.ts';
+import { mapConditions, parsePartEtag } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { maxDocumentBytes, parseCompleteRequest, type RequestedPart } from '../s3/request-documents.ts';
 import { renderCompleteUpload } from '../s3/response-documents.ts';
@@ -14,7 +14,7 @@ import { uriEncode } from '../s3/uri-encoding.ts';
 import type { CompletedPart, ListedPart, WriteResult } from '../store/object-store.ts';
 import type { StagedPart } from '../uploads/upload-ledger.ts';
 import { checksumElements, type ObjectChecksums } from './checksums.ts';
-import { checkObjectSize, completedChecksum, type NamedPart } from './complete-checksum.ts';
+import { checkObjectSize, completedChecksum, compositeMd5, type NamedPart } from './complete-checksum.ts';
 import { completedBefore } from './completed-before.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
 import {
@@ -26,9 +26,10 @@ import {
   type OpenUpload,
 } from './multipart-upload.ts';
 import { unwrapSecrets } from './object-decryption.ts';
-import { readChecksumToken } from './part-checksum.ts';
+import { readChecksumToken, readMd5Token } from './part-checksum.ts';
 import { patiently } from './patience.ts';
 import { checkSize } from './put-object.ts';
+import { shownEtag } from './shown-etag.ts';
 
 const maxPartNumber = 10_000;
 
@@ -42,6 +43,8 @@ interface ChosenPart {
   readonly staged?: StagedPart;
   /** From the client's ETag; not proved yet. */
   readonly checksumToken?: string | undefined;
+  /** Likewise. */
+  readonly md5Token?: string | undefined;
 }
 
 /** What Complete answers of the object. */
@@ -56,30 +59,32 @@ export async function completeMultipartUpload(request: ObjectRequest, gateway: G
 /**
  * Completes an upload: builds the index from the parts that the client names and lets the backend put all together.
  * The index goes behind the last part: into it where that part is staged, else as one more part.
+ * @param wholeMd5 That of the whole object, where it is known, to be sealed instead of that of the parts' MD5s.
  */
 export async function completeParts(
   request: ObjectRequest,
   gateway: Gateway,
   parts: readonly RequestedPart[],
+  wholeMd5?: SealedChecksum,
 ): Promise<OperationResult> {
   checkOrder(parts);
   if (request.policy.encryption.mode === 'off') {
     const written = await completeAs(request, parts, false);
-    return rendered(request, { ...written, checksums: [], partCount: parts.length }, (etag) => etag);
+    return rendered(request, { ...written, checksums: [], partCount: parts.length });
   }
   const { backend, signal } = request;
   const record = await backend.ledger.find(uploadAddress(request), { signal });
   const completed =
     record === undefined
       ? await completedBefore(request, gateway, parts)
-      : await completeEncrypted(request, gateway, parts, openUpload(record));
-  return rendered(request, completed, clientEtag);
+      : await completeEncrypted(request, gateway, { parts, wholeMd5 }, openUpload(record));
+  return rendered(request, completed);
 }
 
 async function completeEncrypted(
   request: ObjectRequest,
   gateway: Gateway,
-  parts: readonly RequestedPart[],
+  { parts, wholeMd5 }: { readonly parts: readonly RequestedPart[]; readonly wholeMd5: SealedChecksum | undefined },
   upload: OpenUpload,
 ): Promise<Completed> {
   const { backend, signal } = request;
@@ -92,7 +97,7 @@ async function completeEncrypted(
     const chosen = parts.map((part) => choose(part, stored, staged, upload.envelope.segmentSizeBytes));
     checkSizes(chosen, request.policy.limits.maxObjectBytes);
     checkObjectSize(request.headers, totalBytes(chosen));
-    const { indexed, checksums } = await uploadIndex(request, gateway, upload, chosen);
+    const { indexed, checksums } = await uploadIndex(request, gateway, upload, { chosen, wholeMd5 });
     const written = await completeAs(request, indexed, true);
     await cleanUp(request, gateway);
     return { ...written, checksums, partCount: parts.length };
@@ -145,7 +150,7 @@ function choose(
   segmentSizeBytes: number,
 ): ChosenPart {
   const { partNumber } = part;
-  const { backendEtag, attemptTag, checksumToken } = parsePartEtag(part.etag);
+  const { backendEtag, attemptTag, ...tokens } = parsePartEtag(part.etag);
   const waiting = staged.find(
     (candidate) =>
       candidate.partNumber === partNumber &&
@@ -157,7 +162,7 @@ function choose(
     // The name of a staged object says its length; whoever can rename it must not make the index wrong.
     if (partPlaintextSize(waiting.sizeBytes, segmentSizeBytes) !== plaintextBytes) throw noSuchSize();
     const tag = Buffer.from(waiting.attemptTag, 'hex');
-    return { requested: part, partNumber, plaintextBytes, etag, attemptTag: tag, staged: waiting, checksumToken };
+    return { requested: part, partNumber, plaintextBytes, etag, attemptTag: tag, staged: waiting, ...tokens };
   }
   const found = stored.find((candidate) => candidate.partNumber === partNumber && candidate.etag === backendEtag);
   if (found === undefined) throw invalidPart(partNumber);
@@ -165,7 +170,7 @@ function choose(
   if (plaintextBytes === undefined) throw noSuchSize();
   // Eight zero bytes: a client that sends bare ETags does not say which attempt it means.
   const tag = attemptTag === undefined ? new Uint8Array(8) : Buffer.from(attemptTag, 'hex');
-  return { requested: part, partNumber, plaintextBytes, etag: backendEtag, attemptTag: tag, checksumToken };
+  return { requested: part, partNumber, plaintextBytes, etag: backendEtag, attemptTag: tag, ...tokens };
 }
 
 function noSuchSize(): EnvelopeError {
@@ -190,17 +195,24 @@ function totalBytes(parts: readonly { readonly plaintextBytes: number }[]): numb
   return parts.reduce((sum, { plaintextBytes }) => sum + plaintextBytes, 0);
 }
 
+/** What an object is put together from. */
+interface Content {
+  readonly chosen: readonly ChosenPart[];
+  readonly wholeMd5: SealedChecksum | undefined;
+}
+
 /** Stores the index, and gives the parts as the backend has to put them together. */
 async function uploadIndex(
   request: ObjectRequest,
   gateway: Gateway,
   { envelope, checksum }: OpenUpload,
-  parts: readonly ChosenPart[],
+  { chosen: parts, wholeMd5 }: Content,
 ): Promise<{ readonly indexed: readonly CompletedPart[]; readonly checksums: readonly SealedChecksum[] }> {
   using secrets = await unwrapSecrets(gateway, request, envelope);
   const named = parts.map((part) => namedPart(secrets, part));
   const whole = completedChecksum(request.headers, checksum, named);
-  const checksums = whole === undefined ? [] : [whole];
+  const md5 = wholeMd5 ?? compositeMd5(named);
+  const checksums = [whole, md5].filter((checksum) => checksum !== undefined);
   const index: ObjectIndex = {
     totalPlaintextBytes: totalBytes(parts),
     parts: parts.map(({ partNumber, plaintextBytes, attemptTag }): IndexPart => ({
@@ -216,11 +228,19 @@ async function uploadIndex(
 
 /** @throws S3Error InvalidPart where an ETag carries a checksum that no gateway has computed. */
 function namedPart(secrets: ObjectSecrets, part: ChosenPart): NamedPart {
-  const { requested, partNumber, attemptTag, checksumToken: token, plaintextBytes: lengthBytes } = part;
-  if (token === undefined) return { requested, lengthBytes, checksum: undefined };
-  const checksum = readChecksumToken(secrets, { partNumber, attemptTag: tagHex(attemptTag) }, token);
-  if (checksum === undefined) throw invalidPart(partNumber);
-  return { requested, lengthBytes, checksum };
+  const { requested, partNumber, checksumToken, md5Token, plaintextBytes: lengthBytes } = part;
+  const attempt = { partNumber, attemptTag: tagHex(part.attemptTag) };
+  const proved = <Value>(token: string | undefined, read: (token: string) => Value | undefined): Value | undefined => {
+    const value = token === undefined ? undefined : read(token);
+    if (token !== undefined && value === undefined) throw invalidPart(partNumber);
+    return value;
+  };
+  return {
+    requested,
+    lengthBytes,
+    checksum: proved(checksumToken, (token) => readChecksumToken(secrets, attempt, token)),
+    md5: proved(md5Token, (token) => readMd5Token(secrets, attempt, token)),
+  };
 }
 
 function invalidPart(partNumber: number): S3Error {
@@ -249,12 +269,12 @@ async function storeIndex(
   return [...before, { partNumber, etag }];
 }
 
-function rendered(request: ObjectRequest, completed: Completed, mapEtag: (etag: string) => string): OperationResult {
+function rendered(request: ObjectRequest, completed: Completed): OperationResult {
   const { bucket, key, origin } = request;
   const location = `${origin}/${bucket}/${uriEncode(key, false)}`;
-  const checksums = checksumElements(completed);
+  const etag = shownEtag(request, completed.etag, completed);
   return xmlResult(
-    renderCompleteUpload({ location, bucket, key, etag: mapEtag(completed.etag), checksums }),
+    renderCompleteUpload({ location, bucket, key, etag, checksums: checksumElements(completed) }),
     responseObjectHeaders(completed.headers),
   );
 }

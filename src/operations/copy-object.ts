@@ -1,6 +1,5 @@
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import { copyDirective } from '../s3/copy-source.ts';
-import { clientEtag } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { renderCopyResult } from '../s3/response-documents.ts';
 import { s3Error } from '../s3/s3-error.ts';
@@ -13,6 +12,7 @@ import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } fro
 import { objectChecksums } from './object-checksums.ts';
 import { patiently } from './patience.ts';
 import { checkSize } from './put-object.ts';
+import { isMd5, sealedMd5, showsMd5 } from './shown-etag.ts';
 import { requestedAlgorithm } from './upload-checksum.ts';
 
 /** What a client's copy takes over from its source. */
@@ -23,6 +23,8 @@ export interface CopyDirectives {
 
 /** A copy that is done. */
 export interface Copied extends CopyResult {
+  /** As the client is shown it. */
+  readonly etag: string;
   readonly checksums: readonly SealedChecksum[];
 }
 
@@ -37,7 +39,7 @@ export async function copyObject(request: ObjectRequest, gateway: Gateway): Prom
   };
   refuseUnchanged(request, directives);
   const copying = withCopySource(request, gateway, async (source) =>
-    rendered(request, source, await copyFrom(source, request, gateway, directives)),
+    rendered(source, await copyFrom(source, request, gateway, directives)),
   );
   return await patiently(request, copying);
 }
@@ -51,7 +53,7 @@ async function copyFrom(
   checkCopiedSize(source.sizeBytes);
   checkSize(source.sizeBytes, request.policy.limits.maxObjectBytes);
   const within = source.request.backend === request.backend && hasSameForm(source, request);
-  return within && (await hasChecksum(source, request, gateway))
+  return within && (await hasMd5(source, request, gateway)) && (await hasChecksum(source, request, gateway))
     ? copyWithinBackend(source, request, gateway, directives)
     : copyThroughGateway(source, request, gateway, directives);
 }
@@ -73,6 +75,17 @@ async function hasChecksum(
   return checksums.some(({ algorithm, type }) => algorithm === sealedName(asked) && type === 'full-object');
 }
 
+/** Whether the copy gets the MD5 that it has to have from its source. */
+async function hasMd5(
+  { opened, request: source, head }: CopySource,
+  request: ObjectRequest,
+  gateway: Gateway,
+): Promise<boolean> {
+  if (opened === undefined || !showsMd5(request)) return true;
+  const { checksums } = await sealedMd5(source, gateway, opened, head);
+  return checksums.some(isMd5);
+}
+
 /** Headers of which each makes a copy of an object onto itself a change. */
 const changingHeaders = /^x-amz-(?:storage-class|website-redirect-location|server-side-encryption.*)$/;
 
@@ -87,12 +100,11 @@ function refuseUnchanged(request: ObjectRequest, { metadata, tags }: CopyDirecti
   );
 }
 
-function rendered(request: ObjectRequest, source: CopySource, copied: Copied): OperationResult {
-  const etag = request.policy.encryption.mode === 'off' ? copied.etag : clientEtag(copied.etag);
+function rendered(source: CopySource, copied: Copied): OperationResult {
   const version = source.head.headers['x-amz-version-id'];
   return xmlResult(
     renderCopyResult('CopyObjectResult', {
-      etag,
+      etag: copied.etag,
       lastModified: copied.lastModified,
       checksums: checksumElements({ checksums: copied.checksums, partCount: 1 }),
     }),

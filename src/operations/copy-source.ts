@@ -10,6 +10,7 @@ import type { Gateway, ObjectRequest } from './gateway.ts';
 import { explainedByGet } from './head-failure.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
 import { askedRange, readDecrypted } from './object-reading.ts';
+import { plaintextConditions } from './plaintext-conditions.ts';
 import { maxPutBytes } from './put-object.ts';
 
 /** How often a copy begins again because its source was replaced under its hands. */
@@ -33,7 +34,7 @@ export interface CopySource extends Disposable {
  */
 async function openCopySource(request: ObjectRequest, gateway: Gateway): Promise<CopySource> {
   const named = sourceRequest(request, gateway);
-  const head = await headSource(named, request);
+  const head = await headSource(named, request, gateway);
   // The version that was looked at is the one that is copied, whatever is put over it meanwhile.
   const version = head.headers['x-amz-version-id'] ?? 'null';
   const source = version === 'null' ? named : { ...named, query: new Map([['versionId', version]]) };
@@ -102,8 +103,8 @@ function sourceRequest(request: ObjectRequest, gateway: Gateway): ObjectRequest 
   };
 }
 
-async function headSource(source: ObjectRequest, { headers }: ObjectRequest): Promise<ObjectHead> {
-  const asked = copySourceConditions(headers);
+async function headSource(source: ObjectRequest, { headers }: ObjectRequest, gateway: Gateway): Promise<ObjectHead> {
+  const asked = await plaintextConditions(source, gateway, copySourceConditions(headers));
   const conditions = source.policy.encryption.mode === 'off' ? asked : mapConditions(asked);
   try {
     return await source.backend.store.headObject({ ...addressOf(source), conditions }, { signal: source.signal });

@@ -12,6 +12,7 @@ import { addressOf } from './get-object.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { storeEncrypted, storePlain } from './put-object.ts';
+import { showsMd5, shownEtag } from './shown-etag.ts';
 import { requestedAlgorithm } from './upload-checksum.ts';
 
 /** Ten tags with keys of 128 and values of 256 characters, escaped. */
@@ -45,7 +46,9 @@ export async function copyThroughGateway(
     throw error;
   });
   const timeMs = parseHttpDate(stored.headers['date'] ?? '') ?? Date.now();
-  return { ...stored, lastModified: new Date(timeMs).toISOString(), checksums: encrypts ? checksums() : [] };
+  const sealed = { checksums: encrypts ? checksums() : [], partCount: 1 };
+  const etag = shownEtag(request, stored.etag, sealed);
+  return { ...stored, etag, lastModified: new Date(timeMs).toISOString(), checksums: sealed.checksums };
 }
 
 /** Checksums that the copy has from its source, and those that have to be computed. */
@@ -67,6 +70,9 @@ async function sourceChecksums(
     ...all.map(({ algorithm }) => algorithm),
     ...(asked === undefined ? [] : [sealedName(asked)]),
   ]);
+  // Of the MD5 it is the destination's policy that says whether it is worth computing.
+  if (showsMd5(request)) wanted.add('md5');
+  else wanted.delete('md5');
   for (const { algorithm } of sealed) wanted.delete(algorithm);
   return { sealed, toCompute: [...wanted] };
 }

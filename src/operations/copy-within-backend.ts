@@ -10,6 +10,7 @@ import { addressOf } from './get-object.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 import type { OpenedObject } from './object-decryption.ts';
 import { encryptedHeaders } from './object-encryption.ts';
+import { sealedMd5, showsMd5, shownEtag } from './shown-etag.ts';
 
 /**
  * A copy that the backend makes: no byte of the object passes through the gateway. What is encrypted stays as it is, with
@@ -39,7 +40,19 @@ export async function copyWithinBackend(
     },
     { signal },
   );
-  return { ...copied, checksums: source.opened?.metadata.checksums ?? [] };
+  const etag = await copiedEtag(copied.etag, source, request, gateway);
+  return { ...copied, etag, checksums: source.opened?.metadata.checksums ?? [] };
+}
+
+/** What is sealed with the source is sealed with its copy. */
+async function copiedEtag(
+  etag: string,
+  { opened, request: source, head }: CopySource,
+  request: ObjectRequest,
+  gateway: Gateway,
+): Promise<string> {
+  if (opened === undefined || !showsMd5(request)) return shownEtag(request, etag);
+  return shownEtag(request, etag, await sealedMd5(source, gateway, opened, head));
 }
 
 interface Form extends Pick<CopyObjectRequest, 'headers' | 'metadata'> {

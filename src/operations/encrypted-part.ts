@@ -1,12 +1,13 @@
 import type { ByteStream } from '../base/byte-stream.ts';
 import { holdBackLast } from '../base/streams.ts';
 import { encryptPart } from '../envelope/object-writer.ts';
-import { partEtag } from '../s3/etag.ts';
+import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { partEtag, withMd5Token } from '../s3/etag.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 import { minPartBytes, requireOpenUpload, tagHex, uploadAddress, type OpenUpload } from './multipart-upload.ts';
 import { unwrapSecrets } from './object-decryption.ts';
-import { checksumToken, type PartChecksum } from './part-checksum.ts';
+import { checksumToken, md5Token, type PartAttempt, type PartChecksum } from './part-checksum.ts';
 
 const maxPartNumber = 10_000;
 
@@ -17,6 +18,8 @@ export interface PartContent {
   readonly plaintextBytes: number;
   /** Of the plaintext, computed by this gateway; called once the plaintext has ended. */
   readonly checksum: () => PartChecksum | undefined;
+  /** Likewise; where the policy wants it. */
+  readonly md5?: () => Uint8Array | undefined;
 }
 
 /**
@@ -51,13 +54,24 @@ export async function storeEncryptedPart(
       )
     : await backend.store.uploadPart({ ...address, partNumber, body, lengthBytes: part.storedBytes }, { signal });
   const known = checksum();
-  const token = known === undefined ? undefined : checksumToken(secrets, { partNumber, attemptTag }, known);
-  const etag = partEtag(stored.etag, attemptTag, token);
+  const etag = shownPartEtag(secrets, { partNumber, attemptTag }, { ...content, backendEtag: stored.etag });
   gateway.knownParts.remember(
     { uploadId: address.uploadId, partNumber, backendEtag: stored.etag },
     { etag, checksum: known },
   );
   return { etag };
+}
+
+function shownPartEtag(
+  secrets: ObjectSecrets,
+  attempt: PartAttempt,
+  { backendEtag, checksum, md5 }: Pick<PartContent, 'checksum' | 'md5'> & { readonly backendEtag: string },
+): string {
+  const known = checksum();
+  const token = known === undefined ? undefined : checksumToken(secrets, attempt, known);
+  const etag = partEtag(backendEtag, attempt.attemptTag, token);
+  const digest = md5?.();
+  return digest === undefined ? etag : withMd5Token(etag, md5Token(secrets, attempt, digest));
 }
 
 function noRoomForIndex(): Error {

@@ -10,7 +10,9 @@ import { authorize, decide } from './authorization.ts';
 import { preflight } from './cors.ts';
 import type { BucketRequest, Gateway, OperationResult, ServiceRequest } from './gateway.ts';
 import { postObject } from './post-object.ts';
+import { underPlaintextConditions } from './plaintext-conditions.ts';
 import { operationOf } from './registry.ts';
+import { showsMd5 } from './shown-etag.ts';
 
 /** A request as the listener hands it over. */
 export interface PipelineRequest {
@@ -35,7 +37,8 @@ export interface Progress {
   address: RequestAddress;
   policy?: string;
   payload?: DecodedPayload;
-  encrypted: boolean;
+  /** Whether the backend's ETag in an error is still to be written as clients see it. */
+  mapsEtags: boolean;
 }
 
 /**
@@ -151,10 +154,11 @@ async function runSigned(request: PipelineRequest, gateway: Gateway, progress: P
   authorize(service, gateway, { row, bucket, key });
   const inBucket: BucketRequest = { ...service, bucket, ...decide(service, gateway, { bucket, key }) };
   progress.policy = inBucket.policy.name;
-  progress.encrypted = inBucket.policy.encryption.mode === 'required';
+  progress.mapsEtags = inBucket.policy.encryption.mode === 'required' && !showsMd5(inBucket);
   if (found.level === 'bucket') return found.run(inBucket, gateway);
   if (key === undefined) throw s3Error('MethodNotAllowed');
-  return found.run({ ...inBucket, key }, gateway);
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  return underPlaintextConditions({ ...inBucket, key }, gateway, { isRead, run: found.run });
 }
 
 /** Host names that the client may have signed: what came, and behind a trusted proxy what the proxy says came. */

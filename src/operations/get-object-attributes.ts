@@ -1,4 +1,3 @@
-import { clientEtag } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { renderObjectAttributes, type ObjectPartsPage } from '../s3/response-documents.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
@@ -11,6 +10,7 @@ import { objectChecksums } from './object-checksums.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
 import { partsOf } from './object-parts.ts';
 import { boundedNumber, maxKeysLimit } from './query.ts';
+import { objectEtag } from './shown-etag.ts';
 
 const attributeNames = ['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSize'] as const;
 type Attribute = (typeof attributeNames)[number];
@@ -23,7 +23,8 @@ export async function getObjectAttributes(request: ObjectRequest, gateway: Gatew
   const opened = await openObject(gateway, request, head);
   using _secrets = opened?.secrets;
   const document = renderObjectAttributes({
-    ...(attributes.has('ETag') ? { etag: shownEtag(request, head) } : {}),
+    // Here, and only here, S3 writes ETags without quotes.
+    ...(attributes.has('ETag') ? { etag: (await objectEtag(request, gateway, opened, head)).replaceAll('"', '') } : {}),
     ...(attributes.has('Checksum') && opened !== undefined
       ? { checksums: plainChecksumElements(await objectChecksums(request, gateway, opened, head)) }
       : {}),
@@ -46,12 +47,6 @@ async function headOf(request: ObjectRequest): Promise<ObjectHead> {
   } catch (error) {
     throw error instanceof S3Error ? await explainedByGet(error, request) : error;
   }
-}
-
-/** Here, and only here, S3 writes ETags without quotes. */
-function shownEtag({ policy }: ObjectRequest, { etag }: ObjectHead): string {
-  const shown = policy.encryption.mode === 'off' ? etag : clientEtag(etag);
-  return shown.replaceAll('"', '');
 }
 
 /** @throws S3Error InvalidArgument where the header is missing, empty, or names an attribute that S3 does not know. */

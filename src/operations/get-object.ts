@@ -3,7 +3,7 @@ import { readAll, releasing, streamOf } from '../base/streams.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import type { ObjectIndex } from '../envelope/object-index.ts';
 import { ifRangeHolds, requestConditions } from '../s3/conditions.ts';
-import { clientEtag, mapConditions } from '../s3/etag.ts';
+import { mapConditions } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { responseOverrides } from '../s3/operation-table.ts';
 import { contentRange, parseRange, resolveRange, type RequestedRange, type ResolvedRange } from '../s3/range.ts';
@@ -14,6 +14,7 @@ import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
 import { askedRange, layoutKey, readDecrypted, type Reading } from './object-reading.ts';
+import { isMd5, objectEtag, showsMd5, shownEtag } from './shown-etag.ts';
 
 /** Stored length up to which an object may be gathered in memory before it is given out. */
 const maxGatheredBytes = 128 * 1024;
@@ -29,13 +30,13 @@ export async function getObject(request: ObjectRequest, gateway: Gateway): Promi
     opened = await openObject(gateway, request, stored);
     if (opened === undefined) return await answerPlain(request, stored, range);
     const resolved = range === undefined ? undefined : resolveRange(range, opened.plaintextBytes);
-    const { body, checksums } = await readWithChecksums({ request, gateway, stored, opened, range: resolved });
+    const { body, ...sealed } = await readWithChecksums({ request, gateway, stored, opened, range: resolved });
     const { secrets } = opened;
     return answer(request, stored, {
+      ...sealed,
       sizeBytes: opened.plaintextBytes,
       range: resolved,
       body: releasing(body, () => secrets.dispose()),
-      checksums,
     });
   } catch (error) {
     opened?.secrets.dispose();
@@ -44,27 +45,51 @@ export async function getObject(request: ObjectRequest, gateway: Gateway): Promi
   }
 }
 
+/** The plaintext, with what is sealed about it and has to be known before its first byte goes out. */
+interface ReadObject {
+  readonly body: ByteStream;
+  readonly etag: string;
+  readonly checksums?: ObjectChecksums | undefined;
+}
+
 /**
- * The plaintext, and its checksums where the client asks for them, which have to be known before the first byte goes out.
- * Where they are in the index alone, a small object is read to its end first, so that they take no request of their own.
+ * The plaintext, its ETag, and its checksums where the client asks for them. Where what is needed is in the index alone, a
+ * small object is read to its end first, so that it takes no request of its own.
  */
-async function readWithChecksums(
-  reading: Reading,
-): Promise<{ readonly body: ByteStream; readonly checksums?: ObjectChecksums }> {
+async function readWithChecksums(reading: Reading): Promise<ReadObject> {
   const { request, gateway, opened, stored, range } = reading;
-  if (range !== undefined || !wantsChecksums(request)) return { body: await readDecrypted(reading) };
-  const isInIndex = opened.metadata.checksums.length === 0;
-  if (!isInIndex || opened.envelope.layout === 'multipart' || stored.sizeBytes > maxGatheredBytes) {
-    const checksums = await objectChecksums(request, gateway, opened, stored);
-    return { body: await readDecrypted(reading), checksums };
+  const asksForChecksums = range === undefined && wantsChecksums(request);
+  const isGathered = range === undefined && opened.envelope.layout === 'single' && stored.sizeBytes <= maxGatheredBytes;
+  if (isGathered && needsIndex(opened, { checksums: asksForChecksums, md5: showsMd5(request) })) {
+    const { body, checksums } = await gather(reading);
+    const sealed = { checksums, partCount: 1 };
+    const etag = shownEtag(request, stored.etag, sealed);
+    return { body, etag, checksums: asksForChecksums ? sealed : undefined };
   }
+  const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, stored) : undefined;
+  const etag = await objectEtag(request, gateway, opened, stored);
+  return { body: await readDecrypted(reading), etag, checksums };
+}
+
+/** Whether what is needed is not in the envelope. */
+function needsIndex(
+  { metadata }: OpenedObject,
+  needs: { readonly checksums: boolean; readonly md5: boolean },
+): boolean {
+  return (needs.checksums && metadata.checksums.length === 0) || (needs.md5 && !metadata.checksums.some(isMd5));
+}
+
+/** Reads a small object of the single layout to its end, where its index is. */
+async function gather(
+  reading: Reading,
+): Promise<{ readonly body: ByteStream; readonly checksums: readonly SealedChecksum[] }> {
   let checksums: readonly SealedChecksum[] = [];
   const onIndex = (index: ObjectIndex): void => {
     checksums = index.checksums;
   };
   const body = await readDecrypted({ ...reading, onIndex });
   const bytes = await readAll(body, maxGatheredBytes, () => new RangeError('a small object is not small'));
-  return { body: streamOf(bytes), checksums: { checksums, partCount: 1 } };
+  return { body: streamOf(bytes), checksums };
 }
 
 /** The stored object and the range of it that is to be given: none of an object that is not the client's any more. */
@@ -79,13 +104,9 @@ async function getAsked(
   return { stored: await getStored(request, gateway, undefined), range: undefined };
 }
 
-/** What If-Range says of an object. */
-export function rangeHolds(request: ObjectRequest, head: ObjectHead): boolean {
-  return ifRangeHolds(request.headers['if-range'], { etag: shownEtag(request, head), lastModified: head.lastModified });
-}
-
-function shownEtag({ policy }: ObjectRequest, { etag }: ObjectHead): string {
-  return policy.encryption.mode === 'off' ? etag : clientEtag(etag);
+/** What If-Range says of an object; of an MD5 it says so in the opaque form (see `underPlaintextConditions`). */
+export function rangeHolds(request: ObjectRequest, { etag, lastModified }: ObjectHead): boolean {
+  return ifRangeHolds(request.headers['if-range'], { etag: shownEtag(request, etag), lastModified });
 }
 
 /**
@@ -144,6 +165,7 @@ export function objectConditions(request: ObjectRequest): Conditions {
 
 /** What the client gets of an object's head; `body` is left out by HEAD. */
 export interface Answer {
+  readonly etag: string;
   readonly sizeBytes: number;
   readonly range?: ResolvedRange | undefined;
   readonly body?: ByteStream;
@@ -159,9 +181,8 @@ export function wantsChecksums({ headers }: ObjectRequest): boolean {
 export function answer(
   request: ObjectRequest,
   head: ObjectHead,
-  { sizeBytes, range, body, checksums }: Answer,
+  { etag, sizeBytes, range, body, checksums }: Answer,
 ): OperationResult {
-  const etag = shownEtag(request, head);
   const headers: Record<string, string> = {
     ...responseObjectHeaders(head.headers),
     'last-modified': head.lastModified,
@@ -185,15 +206,17 @@ async function answerPlain(
   stored: ObjectBody,
   range: RequestedRange | undefined,
 ): Promise<OperationResult> {
-  if (range === undefined) return answer(request, stored, { sizeBytes: stored.sizeBytes, body: stored.body });
-  const resolved = resolveRange(range, stored.sizeBytes);
+  const { sizeBytes, body } = stored;
+  const etag = shownEtag(request, stored.etag);
+  if (range === undefined) return answer(request, stored, { etag, sizeBytes, body });
+  const resolved = resolveRange(range, sizeBytes);
   if (stored.offsetBytes === resolved.first && stored.lengthBytes === resolved.last - resolved.first + 1) {
-    return answer(request, stored, { sizeBytes: stored.sizeBytes, range: resolved, body: stored.body });
+    return answer(request, stored, { etag, sizeBytes, range: resolved, body });
   }
   await stored.discard();
   const again = await request.backend.store.getObject(
     { ...addressOf(request), conditions: { ifMatch: stored.etag }, range: resolved },
     { signal: request.signal },
   );
-  return answer(request, again, { sizeBytes: again.sizeBytes, range: resolved, body: again.body });
+  return answer(request, again, { etag, sizeBytes: again.sizeBytes, range: resolved, body: again.body });
 }

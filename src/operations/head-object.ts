@@ -3,8 +3,9 @@ import { addressOf, answer, objectConditions, rangeHolds, wantsChecksums } from 
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { openObject } from './object-decryption.ts';
+import { objectEtag } from './shown-etag.ts';
 
-/** HeadObject: one backend request, two where checksums are asked for that only the index has; the envelope is authenticated. */
+/** HeadObject: one backend request, two where checksums or an ETag are asked for that only the index has; the envelope is authenticated. */
 export async function headObject(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
   const head = await request.backend.store.headObject(
     { ...addressOf(request), conditions: objectConditions(request) },
@@ -17,5 +18,6 @@ export async function headObject(request: ObjectRequest, gateway: Gateway): Prom
   const resolved = range === undefined ? undefined : resolveRange(range, sizeBytes);
   const asksForChecksums = range === undefined && opened !== undefined && wantsChecksums(request);
   const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, head) : undefined;
-  return answer(request, head, { sizeBytes, range: resolved, checksums });
+  const etag = await objectEtag(request, gateway, opened, head);
+  return answer(request, head, { etag, sizeBytes, range: resolved, checksums });
 }

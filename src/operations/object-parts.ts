@@ -10,6 +10,7 @@ import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { openObject, type OpenedObject } from './object-decryption.ts';
 import { askedRange, indexedLayout, readDecrypted } from './object-reading.ts';
+import { objectEtag, shownEtag } from './shown-etag.ts';
 
 /** How often a read begins again because the object was replaced between its head and its part. */
 const maxAttempts = 5;
@@ -86,14 +87,15 @@ type FoundPart = EncryptedPart | { readonly head: ObjectHead; readonly opened: u
 async function plainPart(request: ObjectRequest, head: ObjectHead, partNumber: number): Promise<OperationResult> {
   if (head.sizeBytes === 0) {
     if (partNumber > 1) throw noSuchPart(partNumber, 1);
-    return { ...answer(request, head, { sizeBytes: 0 }), body: streamOf() };
+    return { ...answer(request, head, { etag: shownEtag(request, head.etag), sizeBytes: 0 }), body: streamOf() };
   }
   const stored = await request.backend.store.getObject(
     { ...addressOf(request), conditions: { ifMatch: head.etag }, partNumber },
     { signal: request.signal },
   );
   const range = { first: stored.offsetBytes, last: stored.offsetBytes + stored.lengthBytes - 1 };
-  const result = answer(request, stored, { sizeBytes: stored.sizeBytes, range, body: stored.body });
+  const etag = shownEtag(request, stored.etag);
+  const result = answer(request, stored, { etag, sizeBytes: stored.sizeBytes, range, body: stored.body });
   const count = stored.headers['x-amz-mp-parts-count'];
   return { ...result, headers: { ...result.headers, ...(count === undefined ? {} : partsCount(count)) } };
 }
@@ -119,7 +121,8 @@ async function findPart(request: ObjectRequest, gateway: Gateway, partNumber: nu
     const asksForChecksums = isSingle && wantsChecksums(request);
     const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, head) : undefined;
     const sizeBytes = range === undefined ? 0 : opened.plaintextBytes;
-    const result = answer(request, head, { sizeBytes, range, checksums });
+    const etag = await objectEtag(request, gateway, opened, head);
+    const result = answer(request, head, { etag, sizeBytes, range, checksums });
     const count = isSingle ? {} : partsCount(parts.length);
     return { head, opened, range, result: { ...result, headers: { ...result.headers, ...count } } };
   } catch (error) {

@@ -4,6 +4,7 @@ import type { ByteStream } from '../base/byte-stream.ts';
 import type { ObjectSecrets } from '../envelope/object-secrets.ts';
 import { checksumHeaderName, checksumValueBytes, type ChecksumAlgorithm } from '../s3/checksum.ts';
 import { sealedName, summed } from './checksums.ts';
+import type { PartContent } from './encrypted-part.ts';
 
 /** A checksum of one attempt of a part that this gateway, or another replica, computed itself. */
 export interface PartChecksum {
@@ -49,17 +50,43 @@ export function readChecksumToken(
   return isGenuine ? { algorithm, value } : undefined;
 }
 
+/** The digit of the MD5, for which the policy of the object asks, not the client. */
+const md5Digit = 6;
+const md5Bytes = 16;
+
+/** The token of the MD5 of a part, which goes the same way: the value and its proof. */
+export function md5Token(secrets: ObjectSecrets, attempt: PartAttempt, md5: Uint8Array): string {
+  return `${hex(md5)}${hex(proofOf(secrets, attempt, { digit: md5Digit, value: md5 }))}`;
+}
+
+/** The MD5 that a token carries; undefined where no gateway made it for this attempt of the part. */
+export function readMd5Token(secrets: ObjectSecrets, attempt: PartAttempt, token: string): Uint8Array | undefined {
+  const bytes = Buffer.from(token, 'hex');
+  if (bytes.length !== md5Bytes + proofBytes) return undefined;
+  const value = bytes.subarray(0, md5Bytes);
+  const proof = proofOf(secrets, attempt, { digit: md5Digit, value });
+  return timingSafeEqual(bytes.subarray(md5Bytes), proof) ? value : undefined;
+}
+
 /** A part's plaintext whose checksum is computed while it passes. */
 export function summedPart(
   source: ByteStream,
   algorithm: ChecksumAlgorithm,
-): { readonly plaintext: ByteStream; readonly checksum: () => PartChecksum | undefined } {
+): Pick<PartContent, 'plaintext' | 'checksum'> {
   const { body, checksums } = summed(source, [sealedName(algorithm)]);
   const checksum = (): PartChecksum | undefined => {
     const [sum] = checksums();
     return sum === undefined ? undefined : { algorithm, value: sum.value };
   };
   return { plaintext: body, checksum };
+}
+
+/** The content of a part whose MD5 is computed while it passes. */
+export function withPartMd5<Content extends Pick<PartContent, 'plaintext'>>(
+  content: Content,
+): Content & Required<Pick<PartContent, 'plaintext' | 'md5'>> {
+  const { body, checksums } = summed(content.plaintext, ['md5']);
+  return { ...content, plaintext: body, md5: () => checksums()[0]?.value };
 }
 
 /** The header with which S3 tells a part's checksum. */

@@ -23,7 +23,7 @@ export interface PipelineResponse {
  */
 export function createS3Handler(gateway: Gateway): (request: PipelineRequest) => Promise<PipelineResponse> {
   return async (request) => {
-    const progress: Progress = { startMs: performance.now(), operation: 'Unknown', address: {}, encrypted: true };
+    const progress: Progress = { startMs: performance.now(), operation: 'Unknown', address: {}, mapsEtags: true };
     gateway.telemetry.requestStarted();
     const response = await respond(request, gateway, progress);
     return withCorsHeaders(response, request, gateway, progress);
@@ -142,7 +142,7 @@ function errorHeaders(
   progress: Progress,
 ): Readonly<Record<string, string>> {
   const { etag } = answer.headers;
-  if (etag === undefined || !progress.encrypted) return rendered;
+  if (etag === undefined || !progress.mapsEtags) return rendered;
   return { ...rendered, etag: clientEtag(etag) };
 }
 

@@ -4,7 +4,7 @@ import type { SealedChecksum } from '../envelope/envelope.ts';
 import { encryptObject } from '../envelope/object-writer.ts';
 import { ObjectSecrets } from '../envelope/object-secrets.ts';
 import { requestConditions } from '../s3/conditions.ts';
-import { clientEtag, mapConditions } from '../s3/etag.ts';
+import { mapConditions } from '../s3/etag.ts';
 import {
   maxMetadataBytes,
   maxUserMetadataBytes,
@@ -13,9 +13,11 @@ import {
 } from '../s3/object-headers.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { Headers, WriteResult } from '../store/object-store.ts';
-import { checksumHeaders, sealedChecksums } from './checksums.ts';
+import { checksumHeaders } from './checksums.ts';
+import { payloadContent, payloadContentWithMd5 } from './content-md5.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { encryptedHeaders } from './object-encryption.ts';
+import { showsMd5, shownEtag } from './shown-etag.ts';
 
 /** S3's limit for one PutObject or UploadPart. */
 export const maxPutBytes = 5 * 1024 ** 3;
@@ -28,18 +30,12 @@ export async function putObject(request: ObjectRequest, gateway: Gateway): Promi
   const encrypts = request.policy.encryption.mode === 'required';
   const headers = requestObjectHeaders(request.headers, encrypts ? maxUserMetadataBytes : maxMetadataBytes);
   const payload = request.payload();
-  const { plaintext, plaintextBytes } = payload;
-  checkSize(plaintextBytes, Math.min(maxPutBytes, request.policy.limits.maxObjectBytes));
+  checkSize(payload.plaintextBytes, Math.min(maxPutBytes, request.policy.limits.maxObjectBytes));
+  const content = showsMd5(request) ? await payloadContentWithMd5(payload) : payloadContent(payload);
   const stored = encrypts
-    ? await storeEncrypted(request, gateway, {
-        headers,
-        plaintext,
-        plaintextBytes,
-        declaredChecksums: sealedChecksums(payload.declaredChecksums()),
-        checksums: () => sealedChecksums(payload.checksums()),
-      })
-    : await storePlain(request, { headers, plaintext, plaintextBytes });
-  const etag = encrypts ? clientEtag(stored.etag) : stored.etag;
+    ? await storeEncrypted(request, gateway, { headers, ...content })
+    : await storePlain(request, { headers, ...content });
+  const etag = shownEtag(request, stored.etag, { checksums: content.checksums(), partCount: 1 });
   return { status: 200, headers: { ...responseObjectHeaders(stored.headers), ...checksumHeaders(payload), etag } };
 }
 

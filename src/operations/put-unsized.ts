@@ -1,3 +1,5 @@
+import { createHash, type Hash } from 'node:crypto';
+
 import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
 import { readAll, streamOf } from '../base/streams.ts';
@@ -11,6 +13,7 @@ import { createMultipartUpload } from './create-multipart-upload.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { minPartBytes } from './multipart-upload.ts';
 import { putObject } from './put-object.ts';
+import { showsMd5 } from './shown-etag.ts';
 import { uploadPart } from './upload-part.ts';
 
 /** Most that is kept in memory of a body that goes on behind its least length. */
@@ -59,8 +62,9 @@ async function inTwoParts(request: ObjectRequest, gateway: Gateway, source: Sour
     headers: {},
     query: new Map(Object.entries({ ...query, uploadId })),
   });
+  const md5 = showsMd5(request) ? createHash('md5') : undefined;
   try {
-    const first = verified(firstPart(source), verifier);
+    const first = verified(firstPart(source), verifier, md5);
     const firstEtag = await sendPart(ofUpload({ partNumber: '1' }), gateway, {
       plaintext: first,
       plaintextBytes: source.leastBytes,
@@ -68,6 +72,7 @@ async function inTwoParts(request: ObjectRequest, gateway: Gateway, source: Sour
     const rest = await readAll(source.reader.rest(), maxRestBytes, tooLong);
     verifier.update(rest);
     verifier.finish(undefined);
+    md5?.update(rest);
     const restEtags =
       rest.length === 0
         ? []
@@ -82,7 +87,8 @@ async function inTwoParts(request: ObjectRequest, gateway: Gateway, source: Sour
       etag,
       checksums: new Map<string, string>(),
     }));
-    const done = await completeParts(ofUpload({}), gateway, parts);
+    const whole = md5 && ({ algorithm: 'md5', type: 'full-object', value: md5.digest() } as const);
+    const done = await completeParts(ofUpload({}), gateway, parts, whole);
     return parseCompleteUploadAnswer(documentOf(done)).etag;
   } catch (error) {
     await abortMultipartUpload(ofUpload({})).catch(() => {});
@@ -107,9 +113,14 @@ function firstPart({ reader, leastBytes }: Source): ByteStream {
   };
 }
 
-async function* verified(source: ByteStream, verifier: PayloadVerifier): AsyncGenerator<Uint8Array, void, undefined> {
+async function* verified(
+  source: ByteStream,
+  verifier: PayloadVerifier,
+  md5: Hash | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of source) {
     verifier.update(chunk);
+    md5?.update(chunk);
     yield chunk;
   }
 }
@@ -133,9 +144,13 @@ async function sendPart(
     declaredChecksums: () => [],
     announcedChecksum: () => undefined,
     checksums: () => [],
+    declaredMd5: () => undefined,
     md5: () => undefined,
   };
-  const { headers } = await uploadPart({ ...request, payload: () => payload }, gateway);
+  // The object gets an MD5 of the whole: none of its parts is wanted.
+  const { policy } = request;
+  const opaque = { ...policy, encryption: { ...policy.encryption, etag: 'opaque' } } as const;
+  const { headers } = await uploadPart({ ...request, policy: opaque, payload: () => payload }, gateway);
   return headers['etag'] ?? '';
 }
 

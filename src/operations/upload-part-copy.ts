@@ -9,8 +9,9 @@ import { storeEncryptedPart, type PartContent } from './encrypted-part.ts';
 import { addressOf } from './get-object.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
 import { findUpload, requireOpenUpload, uploadAddress, type OpenUpload } from './multipart-upload.ts';
-import { checksumElement, summedPart, type PartChecksum } from './part-checksum.ts';
+import { checksumElement, summedPart, withPartMd5, type PartChecksum } from './part-checksum.ts';
 import { patiently } from './patience.ts';
+import { showsMd5 } from './shown-etag.ts';
 
 /**
  * UploadPartCopy: each part has a key of its own, so its bytes stream through the gateway, decrypted and encrypted again.
@@ -57,7 +58,8 @@ async function copyPart(
     const copied = { ...address, source: addressOf(source.request), sourceConditions };
     return await backend.store.copyPart(range === undefined ? copied : { ...copied, range }, { signal });
   }
-  const content = contentOf(await readCopySource(source, gateway, range), upload);
+  const summed = contentOf(await readCopySource(source, gateway, range), upload);
+  const content = showsMd5(request) ? withPartMd5(summed) : summed;
   const storing =
     upload === undefined
       ? backend.store.uploadPart({ ...address, body: content.plaintext, lengthBytes: sizeBytes }, { signal })

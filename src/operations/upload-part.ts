@@ -6,8 +6,9 @@ import { checksumHeaders } from './checksums.ts';
 import { storeEncryptedPart, type PartContent } from './encrypted-part.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { findUpload, uploadAddress, type OpenUpload } from './multipart-upload.ts';
-import { checksumHeader, summedPart, type PartChecksum } from './part-checksum.ts';
+import { checksumHeader, summedPart, withPartMd5, type PartChecksum } from './part-checksum.ts';
 import { checkSize, maxPutBytes } from './put-object.ts';
+import { showsMd5 } from './shown-etag.ts';
 import { checksumMismatch } from './upload-checksum.ts';
 
 /** UploadPart. */
@@ -17,7 +18,8 @@ export async function uploadPart(request: ObjectRequest, gateway: Gateway): Prom
   checkSize(payload.plaintextBytes, maxPutBytes);
   if (request.policy.encryption.mode === 'off') return forwardPart(request, payload, partNumber);
   const upload = await findUpload(request);
-  const content = withPartChecksum(payload, upload);
+  const summed = withPartChecksum(payload, upload);
+  const content = showsMd5(request) ? withMd5(payload, summed) : summed;
   const { etag } = await storeEncryptedPart(request, gateway, upload, { partNumber, ...content });
   const checksum = content.checksum();
   return {
@@ -42,6 +44,11 @@ function withPartChecksum(payload: DecodedPayload, { checksum }: OpenUpload): Om
   }
   if (announced !== undefined || type === 'COMPOSITE') throw checksumMismatch(algorithm, announced);
   return { plaintextBytes, ...summedPart(plaintext, algorithm) };
+}
+
+/** With the MD5: the one that the client gave, which is verified anyway, else computed here. */
+function withMd5(payload: DecodedPayload, content: Omit<PartContent, 'partNumber'>): Omit<PartContent, 'partNumber'> {
+  return payload.declaredMd5() === undefined ? withPartMd5(content) : { ...content, md5: () => payload.md5() };
 }
 
 async function forwardPart(

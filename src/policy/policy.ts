@@ -16,6 +16,8 @@ export interface EncryptionSettings {
   readonly segmentSizeBytes: number;
   /** Whether a read may return an object that is not in format 1. */
   readonly unencryptedReads: 'deny' | 'allow';
+  /** Which ETag objects have for clients: one that follows from the backend's, or the MD5 of the plaintext. */
+  readonly etag: 'opaque' | 'md5';
 }
 
 /** One policy file: which requests it is for, where their objects live, how they are encrypted. */

@@ -22,6 +22,40 @@ export function backendEtag(clientEtag: string): string | undefined {
 }
 
 /**
+ * The ETag that S3 itself gives an object: the MD5 of its bytes, or, with the number of parts behind it, the MD5 of the
+ * MD5s of its parts.
+ */
+export function plaintextEtag(md5: Uint8Array, partCount?: number): string {
+  const hex = Buffer.from(md5).toString('hex');
+  return partCount === undefined ? `"${hex}"` : `"${hex}-${partCount}"`;
+}
+
+/** What `plaintextEtag` makes, without quotes; multipart ETags of backends look so too. */
+const plaintextForm = /^[0-9a-f]{32}(?:-[1-9]\d{0,4})?$/i;
+
+/** Whether a header with ETags has one in it that may be of plaintext. */
+export function mayNamePlaintext(header: string): boolean {
+  const entries = parseEntityTags(header);
+  return entries !== '*' && entries.some(({ tag }) => plaintextForm.test(tag));
+}
+
+/** Whether an ETag is among those of a header, weak or strong. */
+export function namesEntityTag(header: string, etag: string): boolean {
+  const entries = parseEntityTags(header);
+  return entries === '*' || entries.some(({ tag }) => tag === unquoted(etag));
+}
+
+/** The header with one ETag in it written as another, quoted one; weak ones stay weak. */
+export function replaceEntityTag(header: string, from: string, to: string): string {
+  const entries = parseEntityTags(header);
+  if (entries === '*') return header;
+  const [wanted, replacement] = [unquoted(from).toLowerCase(), unquoted(to)];
+  return entries
+    .map(({ tag, weak }) => `${weak ? 'W/' : ''}"${tag.toLowerCase() === wanted ? replacement : tag}"`)
+    .join(', ');
+}
+
+/**
  * The ETag that a client gets for an uploaded part: the backend's with the attempt tag appended, and where the part has a
  * checksum, with the token by which the gateway recognises it.
  * @param attemptTagHex 16 hex digits, the first 8 bytes of the part's FLOE header tag.
@@ -32,6 +66,14 @@ export function partEtag(backendEtag: string, attemptTagHex: string, checksumTok
   return `"${unquoted(backendEtag)}-${attemptTagHex}${token}"`;
 }
 
+/**
+ * A part's ETag with the token of the MD5 of its plaintext behind all else.
+ * @param md5Token 48 hex digits.
+ */
+export function withMd5Token(partEtag: string, md5Token: string): string {
+  return `"${unquoted(partEtag)}-m${md5Token}"`;
+}
+
 /** What a client's part ETag says; `attemptTag` (16 lower-case hex digits) is missing where it sent a bare ETag. */
 export interface PartEtag {
   /** Quoted. */
@@ -39,19 +81,21 @@ export interface PartEtag {
   readonly attemptTag?: string;
   /** Lower-case; only with an attempt tag. */
   readonly checksumToken?: string;
+  /** Likewise. */
+  readonly md5Token?: string;
 }
 
-/** Takes apart what `partEtag` made; takes quoted and unquoted forms, as clients send both. */
+/** Takes apart what `partEtag` and `withMd5Token` made; takes quoted and unquoted forms, as clients send both. */
 export function parsePartEtag(etag: string): PartEtag {
   const bare = unquoted(etag);
-  const match =
-    /^(.+)-([0-9a-f]{16})-((?:[0-9a-f]{2}){12,}[0-9a-f])$/is.exec(bare) ?? /^(.+)-([0-9a-f]{16})$/is.exec(bare);
-  const [, base, tag, token] = match ?? [];
+  const match = /^(.+)-([0-9a-f]{16})(?:-((?:[0-9a-f]{2}){12,}[0-9a-f]))?(?:-m([0-9a-f]{48}))?$/is.exec(bare);
+  const [, base, tag, token, md5Token] = match ?? [];
   if (base === undefined || tag === undefined) return { backendEtag: `"${bare}"` };
   return {
     backendEtag: `"${base}"`,
     attemptTag: tag.toLowerCase(),
     ...(token === undefined ? {} : { checksumToken: token.toLowerCase() }),
+    ...(md5Token === undefined ? {} : { md5Token: md5Token.toLowerCase() }),
   };
 }
 

@@ -73,6 +73,8 @@ export interface DecodedPayload {
   announcedChecksum(): ChecksumAlgorithm | undefined;
   /** What a header or trailer gave and the bytes bear out; empty until `plaintext` has ended. */
   checksums(): readonly PayloadChecksum[];
+  /** What Content-MD5 gave, not verified yet. */
+  declaredMd5(): Buffer | undefined;
   /** The plaintext's MD5, where the client gave one that holds; undefined until `plaintext` has ended. */
   md5(): Buffer | undefined;
 }
@@ -108,6 +110,7 @@ export function decodePayload(payload: EncodedPayload): DecodedPayload {
     declaredChecksums: () => (checksum === undefined ? [] : [checksum]),
     announcedChecksum: () => checksum?.algorithm ?? trailer,
     checksums: () => plaintext.verified ?? [],
+    declaredMd5: () => expected.md5,
     md5: () => (plaintext.verified === undefined ? undefined : expected.md5),
   };
 }

@@ -129,6 +129,7 @@ describe('s3eg check', () => {
       suite: 'aes-256-gcm',
       segmentSizeBytes: 262_144,
       unencryptedReads: 'deny',
+      etag: 'opaque',
     });
     assert.equal(warnings.length, 1);
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 
 import { seededBytes } from './support/bytes.ts';
@@ -209,4 +210,21 @@ describe('form uploads', () => {
     const cut = encode({ fields: { key: 'k' } }).subarray(0, 300);
     assert.equal((await post(suite, cut)).outcome, '400 MalformedPOSTRequest');
   });
+});
+
+describe('form uploads under etag: md5', () => {
+  const suite = suiteWithGateway(['forms'], { config: { policies: [{ name: 'md5', encryption: { etag: 'md5' } }] } });
+
+  for (const length of [0, 65_536, 6 * 1024 ** 2]) {
+    it(`answer the MD5 of a file of ${length} bytes`, async () => {
+      const file = seededBytes(`md5 form ${length}`, length);
+      const fields = { key: `of ${length}`, success_action_status: '201' };
+      const answer = await post(suite, encode({ fields, conditions: [['starts-with', '$key', '']], file }));
+      assert.equal(answer.status, 201, answer.text);
+      const etag = `"${createHash('md5').update(file).digest('hex')}"`;
+      assert.equal(textOf(answer.xml, 'ETag'), etag);
+      const got = await suite.s3.get('forms', `of ${length}`, { 'if-match': etag });
+      assert.deepEqual([got.status, got.etag, got.body.equals(file)], [200, etag, true]);
+    });
+  }
 });

@@ -97,11 +97,12 @@ function policyLine({ name, match, backend, encryption, limits }: Policy): strin
     ...(matchesAll(match.prefixes) ? [] : [`keys ${match.prefixes.map((prefix) => `${prefix}*`).join(' ')}`]),
     ...(matchesAll(match.accessKeys) ? [] : [`access keys ${match.accessKeys.join(' ')}`]),
   ];
-  const { mode, key, suite, segmentSizeBytes, unencryptedReads } = encryption;
+  const { mode, key, suite, segmentSizeBytes, unencryptedReads, etag } = encryption;
   const how =
     mode === 'off'
       ? 'not encrypted'
       : `encrypted under ${key} (${suite}, segments of ${byteText(segmentSizeBytes)}), objects in clear ` +
-        (unencryptedReads === 'deny' ? 'refused' : 'handed out');
+        (unencryptedReads === 'deny' ? 'refused' : 'handed out') +
+        (etag === 'md5' ? ", ETags are the plaintext's MD5" : '');
   return `  ${name}: ${conditions.join(', ')} → ${backend}, ${how}, objects up to ${byteText(limits.maxObjectBytes)}`;
 }

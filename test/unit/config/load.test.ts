@@ -53,6 +53,7 @@ test('everything has a default', async () => {
           suite: 'aes-256-gcm',
           segmentSizeBytes: 65_536,
           unencryptedReads: 'deny',
+          etag: 'opaque',
         },
         limits: { maxObjectBytes: 5 * 2 ** 40 },
       },
@@ -188,6 +189,7 @@ audit: { sinks: [] } # \${NOT_SET} in a comment is no reference
     suite: 'chacha20-poly1305',
     segmentSizeBytes: 1_048_576,
     unencryptedReads: 'allow',
+    etag: 'opaque',
   });
   assert.equal(full.policies[1]?.limits.maxObjectBytes, 50 * 2 ** 40);
 });

@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 
 import { ObjectSecrets } from '../../../src/envelope/object-secrets.ts';
-import { checksumToken, readChecksumToken, type PartChecksum } from '../../../src/operations/part-checksum.ts';
+import {
+  checksumToken,
+  md5Token,
+  readChecksumToken,
+  readMd5Token,
+  type PartChecksum,
+} from '../../../src/operations/part-checksum.ts';
 
 const attempt = { partNumber: 7, attemptTag: '0123456789abcdef' };
 
@@ -64,5 +70,33 @@ describe('the token of a part’s checksum', () => {
     ]) {
       assert.equal(readChecksumToken(secrets, attempt, token), undefined, token.slice(0, 30));
     }
+  });
+});
+
+describe('the token of a part’s MD5', () => {
+  const md5 = createHash('md5').update('123456789').digest();
+
+  it('carries it, whichever replica reads it, and is refused with any digit changed', () => {
+    using secrets = ObjectSecrets.generate();
+    using elsewhere = secrets.clone();
+    const token = md5Token(secrets, attempt, md5);
+    assert.match(token, /^25f9e794323b453885f5181f1b624d0b[0-9a-f]{16}$/);
+    assert.equal(Buffer.compare(readMd5Token(elsewhere, attempt, token) ?? Buffer.alloc(0), md5), 0);
+    for (let place = 0; place < token.length; place++) {
+      const digit = token[place] === '1' ? '2' : '1';
+      const changed = `${token.slice(0, place)}${digit}${token.slice(place + 1)}`;
+      assert.equal(readMd5Token(secrets, attempt, changed), undefined, `digit ${place}`);
+    }
+  });
+
+  it('is of one attempt of one part of one upload, and of no checksum', () => {
+    using secrets = ObjectSecrets.generate();
+    using others = ObjectSecrets.generate();
+    const token = md5Token(secrets, attempt, md5);
+    assert.equal(readMd5Token(others, attempt, token), undefined);
+    assert.equal(readMd5Token(secrets, { ...attempt, partNumber: 8 }, token), undefined);
+    assert.equal(readMd5Token(secrets, { ...attempt, attemptTag: '0123456789abcdee' }, token), undefined);
+    for (const digit of '123456') assert.equal(readChecksumToken(secrets, attempt, `${digit}${token}`), undefined);
+    for (const cut of ['', token.slice(2), `${token}00`]) assert.equal(readMd5Token(secrets, attempt, cut), undefined);
   });
 });

@@ -18,6 +18,7 @@ function policy(name: string, match: Partial<PolicyMatch>): Policy {
       suite: 'aes-256-gcm',
       segmentSizeBytes: 65_536,
       unencryptedReads: 'deny',
+      etag: 'opaque',
     },
     limits: { maxObjectBytes: 1 },
   };

@@ -7,9 +7,14 @@ import {
   backendEtag,
   clientEtag,
   mapConditions,
+  mayNamePlaintext,
+  namesEntityTag,
   parseEntityTags,
   parsePartEtag,
   partEtag,
+  plaintextEtag,
+  replaceEntityTag,
+  withMd5Token,
 } from '../../../src/s3/etag.ts';
 
 const md5 = 'd41d8cd98f00b204e9800998ecf8427e';
@@ -88,8 +93,55 @@ describe('part ETags', () => {
         assert.deepEqual(parsePartEtag(partEtag(`"${etag}"`, tag)), parsed);
         const checksumToken = '5'.repeat(81);
         assert.deepEqual(parsePartEtag(partEtag(`"${etag}"`, tag, checksumToken)), { ...parsed, checksumToken });
+        const md5Token = '6'.repeat(48);
+        const ofMd5 = (token?: string): string => withMd5Token(partEtag(`"${etag}"`, tag, token), md5Token);
+        assert.deepEqual(parsePartEtag(ofMd5()), { ...parsed, md5Token });
+        assert.deepEqual(parsePartEtag(ofMd5(checksumToken)), { ...parsed, checksumToken, md5Token });
       }),
     );
+  });
+
+  it('take no more and no less than an MD5 and its proof for the token of one', () => {
+    for (const end of ['', 'm', `m${'6'.repeat(47)}`, `m${'6'.repeat(49)}`, `m${'g'.repeat(48)}`]) {
+      assert.deepEqual(parsePartEtag(`"${md5}-${tag}-${end}"`), { backendEtag: `"${md5}-${tag}-${end}"` });
+    }
+  });
+});
+
+describe('ETags of plaintext', () => {
+  it('are written as S3 writes them', () => {
+    const digest = Buffer.from(md5, 'hex');
+    assert.equal(plaintextEtag(digest), `"${md5}"`);
+    assert.equal(plaintextEtag(digest, 12), `"${md5}-12"`);
+  });
+
+  const named: [string, boolean][] = [
+    [md5, true],
+    [`"${md5.toUpperCase()}"`, true],
+    [`W/"${md5}"`, true],
+    [`"other", "${md5}-3"`, true],
+    [`"${md5}-0"`, false],
+    [`"${md5}-03"`, false],
+    [`"${md5}0"`, false],
+    ['*', false],
+    ['', false],
+  ];
+  for (const [header, expected] of named) {
+    it(`${expected ? 'may be' : 'are not'} in ${header}`, () => assert.equal(mayNamePlaintext(header), expected));
+  }
+
+  it('are replaced among others, whatever their case, and stay weak', () => {
+    const replaced = (header: string): string => replaceEntityTag(header, `"${md5}"`, '"stored-0"');
+    assert.equal(replaced(md5), '"stored-0"');
+    assert.equal(replaced(`"a,b", W/"${md5.toUpperCase()}","${md5}-3"`), `"a,b", W/"stored-0", "${md5}-3"`);
+    assert.equal(replaced('*'), '*');
+    assert.equal(replaced('"other"'), '"other"');
+  });
+
+  it('are found among others', () => {
+    assert.equal(namesEntityTag(`"a", W/"${md5}"`, `"${md5}"`), true);
+    assert.equal(namesEntityTag('*', `"${md5}"`), true);
+    assert.equal(namesEntityTag(`"a", "${md5}-0"`, `"${md5}"`), false);
   });
 });
 
