@@ -32,11 +32,15 @@ function installed(path: string): string {
 /** Folder whose `node_modules` has the packages of `clients/js`. */
 export const jsFolder = dirname(installed('js/node_modules'));
 
+/** What `java` needs on its class path for the drivers of `clients/java`. */
+export const javaClassPath = [installed('java/classes'), join(installed('java/dependency'), '*')].join(delimiter);
+
 /** Paths of the programs; all are there. */
 export const tools = {
   minio: installed('bin/minio'),
   versitygw: installed('bin/versitygw'),
   rclone: installed('bin/rclone'),
+  goClient: installed('bin/go-client'),
   aws: installed('python/bin/aws'),
   s3cmd: installed('python/bin/s3cmd'),
   python: installed('python/bin/python'),
