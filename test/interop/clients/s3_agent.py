@@ -1,9 +1,9 @@
 """boto3 on a leash: calls come as JSON lines on standard input, answers go as JSON lines to standard output.
 
-A call is {"id", "access": {"endpoint", "accessKeyId", "secretAccessKey"}, "method", "params", "save"?}. A parameter
+A call is {"id", "access": {"endpoint", "accessKeyId", "secretAccessKey", "virtualHosted"?}, "method", "params", "save"?}. A parameter
 {"$base64": text} or {"$file": path, "first"?, "length"?} stands for bytes, {"$slow": path, "until": path} for a body that
 stops in its middle until a file appears. A body in the answer is read to its end and saved to the path "save".
-Nothing is retried: the tests see what the server did, once.
+Nothing is retried: the tests see what the server did, once. The method `minio_presign` is not of boto3: minio-py signs a URL.
 """
 
 from __future__ import annotations
@@ -22,26 +22,31 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ResponseStreamingError
+from minio import Minio
 
-CONFIG = Config(
-    retries={"total_max_attempts": 1},
-    connect_timeout=10,
-    read_timeout=120,
-    s3={"addressing_style": "path"},
-    # Without it boto3 presigns with the signature of 2006.
-    signature_version="s3v4",
-)
 PIECE = 256 * 1024
 
-clients: dict[tuple[str, str], object] = {}
+clients: dict[tuple[str, str, bool], object] = {}
 clients_lock = threading.Lock()
 output_lock = threading.Lock()
 
 
-def client_of(access: dict[str, str]):
-    """One client an endpoint and credential."""
+def config(virtual_hosted: bool) -> Config:
+    return Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=10,
+        read_timeout=120,
+        s3={"addressing_style": "virtual" if virtual_hosted else "path"},
+        # Without it boto3 presigns with the signature of 2006.
+        signature_version="s3v4",
+    )
+
+
+def client_of(access: dict):
+    """One client an endpoint, credential and style of address."""
     with clients_lock:
-        key = (access["endpoint"], access["accessKeyId"])
+        virtual_hosted = access.get("virtualHosted", False)
+        key = (access["endpoint"], access["accessKeyId"], virtual_hosted)
         if key not in clients:
             clients[key] = boto3.session.Session().client(
                 "s3",
@@ -49,7 +54,7 @@ def client_of(access: dict[str, str]):
                 aws_access_key_id=access["accessKeyId"],
                 aws_secret_access_key=access["secretAccessKey"],
                 region_name="us-east-1",
-                config=CONFIG,
+                config=config(virtual_hosted),
             )
         return clients[key]
 
@@ -124,10 +129,24 @@ def encoded(value, save: str | None):
     return value
 
 
+def minio_presign(access: dict, params: dict) -> str:
+    """A URL signed by minio-py; the parameters are those of its `get_presigned_url`, the time in seconds."""
+    host = access["endpoint"].split("//")[1]
+    client = Minio(host, access["accessKeyId"], access["secretAccessKey"], secure=False, region="us-east-1")
+    if access.get("virtualHosted"):
+        client.enable_virtual_style_endpoint()
+    return client.get_presigned_url(**{**params, "expires": datetime.timedelta(seconds=params["expires"])})
+
+
+def run(call: dict):
+    if call["method"] == "minio_presign":
+        return minio_presign(call["access"], call["params"])
+    return getattr(client_of(call["access"]), call["method"])(**decoded(call["params"]))
+
+
 def answer(call: dict) -> dict:
     try:
-        method = getattr(client_of(call["access"]), call["method"])
-        return {"id": call["id"], "result": encoded(method(**decoded(call["params"])), call.get("save"))}
+        return {"id": call["id"], "result": encoded(run(call), call.get("save"))}
     except ClientError as error:
         metadata = error.response.get("ResponseMetadata", {})
         return {

@@ -12,6 +12,8 @@ export interface S3Access {
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Whether the SDKs put the bucket into the host name; only for signing URLs, as no name server knows it. */
+  readonly virtualHosted?: boolean;
 }
 
 /** Every backend that the suites run against. */

@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly keyring?: string;
   /** Endpoint that stands between this gateway and the backend. */
   readonly proxiedBy?: string;
+  /** Sections of the configuration file; without it all is as it comes. */
+  readonly settings?: Readonly<Record<string, object>>;
 }
 
 /** A gateway that runs. */
@@ -128,12 +130,13 @@ interface Launched {
   readonly access: S3Access;
 }
 
-async function launch({ workspace, backend, replicaOf, keyring, proxiedBy }: GatewayOptions): Promise<Launched> {
+async function launch(options: GatewayOptions): Promise<Launched> {
+  const { workspace, backend, replicaOf, keyring } = options;
   const folder = await workspace.folder('gateway');
   const dataDir = replicaOf?.dataDir ?? dataDirOf(backend, folder);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   if (keyring !== undefined) await copyFile(keyring, join(dataDir, 'keyring.json'));
-  const args = await configuration(folder, backend, proxiedBy);
+  const args = await configuration(folder, options);
   const env = { PATH: '/usr/bin:/bin', HOME: folder, S3EG_ADMIN_PORT: '0', S3EG_DATA_DIR: dataDir };
   const process = await startProcess({ program: execPath, args, cwd: folder, env: { ...env, S3EG_LISTEN_PORT: '0' } });
   const endpoint = addressIn(process, 'gateway started');
@@ -146,14 +149,21 @@ function dataDirOf({ name, root }: Backend, folder: string): string {
   return name === 'embedded' ? dirname(root) : join(folder, 'data');
 }
 
-/** Nothing but the backend is configured, and for the embedded one nothing at all: the defaults are what is tested. */
-async function configuration(folder: string, { access }: Backend, proxiedBy?: string): Promise<readonly string[]> {
-  if (access === undefined) return startArguments();
-  const { endpoint, ...credentials } = access;
-  const backends = { main: { type: 's3', endpoint: proxiedBy ?? endpoint, region: 'us-east-1', credentials } };
+/** Nothing but the backend is configured unless a test asks for more: the defaults are what is tested. */
+async function configuration(folder: string, options: GatewayOptions): Promise<readonly string[]> {
+  const { backend, proxiedBy, settings = {} } = options;
+  const sections = { ...backends(backend, proxiedBy), ...settings };
+  if (Object.keys(sections).length === 0) return startArguments();
   const file = join(folder, 'gateway.yaml');
-  await writeFile(file, JSON.stringify({ backends }));
+  await writeFile(file, JSON.stringify(sections));
   return [...startArguments(), '--config', file];
+}
+
+/** The embedded store is there without being configured. */
+function backends({ access }: Backend, proxiedBy?: string): object {
+  if (access === undefined) return {};
+  const { endpoint, ...credentials } = access;
+  return { backends: { main: { type: 's3', endpoint: proxiedBy ?? endpoint, region: 'us-east-1', credentials } } };
 }
 
 async function startProcess(command: Command): Promise<Daemon> {

@@ -47,9 +47,10 @@ export const tools = {
   moto: installed('moto/bin/moto_server'),
 } as const;
 
-/** The first program of this name on PATH, outside of any `node_modules`. */
+/** The first program of this name on PATH, outside of any `node_modules`, or among those of root. */
 export function systemProgram(name: string): string {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
+  const folders = [...path, '/usr/sbin'];
   const found = folders.map((folder) => join(folder, name)).find(isExecutable);
   if (found === undefined) throw new Error(`${name} is not on PATH`);
   return found;

@@ -5,7 +5,8 @@
  * Usage: s3-agent.mjs FOLDER, where FOLDER has the SDK in its `node_modules`.
  *
  * Methods have boto3's names (`put_object` is PutObjectCommand; parameters are the same). Beside them there are
- * `upload`, which is Upload of lib-storage, and `presign`: {command, input, expiresIn, options} to a URL. All settings
+ * `upload`, which is Upload of lib-storage, and `presign`: {command, input, expiresIn, signedAt?, signableHeaders?} to
+ * a URL. All settings
  * are the SDK's own but endpoint, credentials, region, path style and the number of attempts, which is one.
  */
 import { createHash } from 'node:crypto';
@@ -70,9 +71,12 @@ async function call(client, method, params, save) {
     return await new Upload({ client, partSize, queueSize, params: decoded(rest) }).done();
   }
   if (method === 'presign') {
-    const { command, input, expiresIn, options = {} } = params;
-    const sets = Object.entries(options).map(([name, headers]) => [name, new Set(headers)]);
-    return await getSignedUrl(client, new sdk[command](decoded(input)), { expiresIn, ...Object.fromEntries(sets) });
+    const { command, input, expiresIn, signedAt, signableHeaders } = params;
+    return await getSignedUrl(client, new sdk[command](decoded(input)), {
+      expiresIn,
+      ...(signedAt === undefined ? {} : { signingDate: new Date(signedAt) }),
+      ...(signableHeaders === undefined ? {} : { signableHeaders: new Set(signableHeaders) }),
+    });
   }
   const command = `${method.replaceAll(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase())}Command`;
   const answer = await client.send(new sdk[command](decoded(params)));
