@@ -149,6 +149,8 @@ function keyEvents(telemetry: Telemetry): KeyEvents {
     unwrap: (event) => telemetry.keyOperation({ ...event, operation: 'unwrap' }),
     cacheHit: ({ offline, ...event }) => telemetry.keyCacheLookup({ ...event, outcome: offline ? 'offline' : 'hit' }),
     cacheMiss: (event) => telemetry.keyCacheLookup({ ...event, outcome: 'miss' }),
+    rotated: ({ keyName, current, previous }) =>
+      telemetry.keyRotationSeen({ keyName, keyVersion: current, previousVersion: previous }),
   };
 }
 

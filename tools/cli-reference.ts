@@ -13,7 +13,9 @@ const meanings: Readonly<Record<keyof typeof exitCode, string>> = {
 const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
-function section(command: Command): string {
+function section(command: Command, prefix: readonly string[] = []): string {
+  const path = [...prefix, command.name()];
+  if (command.commands.length > 0) return command.commands.map((own) => section(own, path)).join('\n');
   const names = command.registeredArguments.map((argument) => {
     const shown = `${argument.name()}${argument.variadic ? '...' : ''}`;
     return argument.required ? `<${shown}>` : `[${shown}]`;
@@ -27,7 +29,7 @@ function section(command: Command): string {
   const lines = rows.map(
     ([name, meaning, required]) => `| ${code(name)} | ${required ? 'yes' : ''} | ${cell(meaning)} |`,
   );
-  return `## ${code(['s3eg', command.name(), ...names].join(' '))}
+  return `## ${code(['s3eg', ...path, ...names].join(' '))}
 
 ${command.description()}
 
@@ -53,7 +55,7 @@ export function renderCliReference(): string {
 old is replaced by the pinned one. Results go to standard output, problems and progress to standard error; without a terminal progress
 is plain lines. \`s3eg help <command>\` says what stands here.
 
-${program.commands.map(section).join('\n')}
+${program.commands.map((command) => section(command)).join('\n')}
 ## Exit codes
 
 | Code | Meaning |

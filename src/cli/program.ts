@@ -7,9 +7,10 @@ import { exitCode, UsageError } from './exit-code.ts';
 import { checkCommand } from './check.ts';
 import { decryptCommand } from './decrypt.ts';
 import { inspectCommand } from './inspect.ts';
+import { keysCommand } from './keys.ts';
 import { serveCommand } from './serve.ts';
 
-const commands: readonly CommandFactory[] = [serveCommand, checkCommand, inspectCommand, decryptCommand];
+const commands: readonly CommandFactory[] = [serveCommand, checkCommand, keysCommand, inspectCommand, decryptCommand];
 
 /** The command line of `s3eg`, with all its commands. */
 export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {
@@ -21,8 +22,18 @@ export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .showHelpAfterError('("s3eg help" lists commands and options)');
-  for (const make of commands) program.addCommand(make(io, setExitCode).copyInheritedSettings(program).exitOverride());
+  for (const make of commands) {
+    const command = make(io, setExitCode);
+    inherit(command, program);
+    program.addCommand(command);
+  }
   return program;
+}
+
+/** Where output goes, and that no command ends the process, holds for commands of commands too. */
+function inherit(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent).exitOverride();
+  for (const own of command.commands) inherit(own, command);
 }
 
 /**

@@ -18,6 +18,7 @@ export class Kek {
   readonly #clock: Clock;
   readonly #events: KeyEvents;
   readonly #descriptions: DescriptionCache;
+  #current: string | undefined;
   #downSinceMs: number | undefined;
 
   constructor(provider: KeyProvider, { clock, events }: { readonly clock: Clock; readonly events: KeyEvents }) {
@@ -92,11 +93,19 @@ export class Kek {
     try {
       const description = await ask();
       this.#downSinceMs = undefined;
+      this.#noteCurrent(description.versions[0]);
       return description;
     } catch (error) {
       this.#noteFailure(error);
       throw error;
     }
+  }
+
+  #noteCurrent(current: string | undefined): void {
+    const previous = this.#current;
+    this.#current = current;
+    if (previous === undefined || current === undefined || previous === current) return;
+    this.#events.rotated({ keyName: this.name, previous, current });
   }
 
   /** A refusal is an answer: cached keys must not tide over a key service that is there and says no. */

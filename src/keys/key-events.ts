@@ -19,7 +19,9 @@ export interface KeyEvents {
   cacheHit(event: { readonly keyName: string; readonly cache: KeyCacheKind; readonly offline: boolean }): void;
   /** A key had to be asked for; callers that share one call each count. */
   cacheMiss(event: { readonly keyName: string; readonly cache: KeyCacheKind }): void;
+  /** Another version was found to be current than a moment ago: new objects are under it from now on. */
+  rotated(event: { readonly keyName: string; readonly previous: string; readonly current: string }): void;
 }
 
 /** Observer that does nothing. */
-export const noKeyEvents: KeyEvents = { wrap() {}, unwrap() {}, cacheHit() {}, cacheMiss() {} };
+export const noKeyEvents: KeyEvents = { wrap() {}, unwrap() {}, cacheHit() {}, cacheMiss() {}, rotated() {} };

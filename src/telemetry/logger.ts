@@ -24,6 +24,7 @@ export const logFieldNames = [
   'bytes_out',
   'key_name',
   'key_version',
+  'previous_version',
   'backend',
   'attempt',
   'reason',

@@ -77,6 +77,13 @@ export interface KeyCacheLookup {
   readonly outcome: 'hit' | 'offline' | 'miss';
 }
 
+/** A version of a key that follows another one. */
+export interface KeyRotation {
+  readonly keyName: string;
+  readonly keyVersion: string;
+  readonly previousVersion: string;
+}
+
 /** An exchange that the listener could not complete. */
 export interface ListenerError {
   readonly requestId: string;
@@ -221,6 +228,12 @@ export class Telemetry {
   /** A bucket key was looked up. Too frequent for the log. */
   keyCacheLookup({ keyName, cache, outcome }: KeyCacheLookup): void {
     this.#keyCacheLookups.add({ key: keyName, cache, outcome });
+  }
+
+  /** This process found that a key was rotated, by whomever: it encrypts new objects under the new version. */
+  keyRotationSeen({ keyName, keyVersion, previousVersion }: KeyRotation): void {
+    const fields = { key_name: keyName, key_version: keyVersion, previous_version: previousVersion };
+    this.logger.info('key rotation taken up', fields);
   }
 
   /** The listener had to answer 500 itself or to break a connection. */

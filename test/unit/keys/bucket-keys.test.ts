@@ -137,12 +137,17 @@ test('limits that bound nothing are refused, and so are more wraps than random n
   setUp({ limits: { maxObjects: 1, maxBytes: 1 } });
 });
 
-test('a rotation is followed within seconds', async () => {
-  const { clock, service, use } = setUp();
+test('a rotation is followed within seconds, and told of once', async () => {
+  const { clock, service, use, events } = setUp();
   const old = await use();
   service.addVersion();
   clock.pass(5000);
   assert.notEqual(await use(), old);
+  await use();
+  assert.deepEqual(
+    events.lines.filter((line) => line.startsWith('rotated')),
+    ['rotated main v1 v2'],
+  );
   assert.equal(service.calls.wrap, 2);
   await use();
   assert.equal(service.calls.wrap, 2);

@@ -1,0 +1,135 @@
+import { Command, Option } from 'commander';
+
+import { loadSettings } from '../config/load.ts';
+import type { Settings } from '../config/settings.ts';
+import type { KeyProvider } from '../keys/key-provider.ts';
+import { openKey } from '../wire.ts';
+import { printable, type CliIo } from './cli-io.ts';
+import type { SetExitCode } from './command.ts';
+import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
+import { exitCode, UsageError } from './exit-code.ts';
+import { listText, reportKeys, statusText, type OpenProvider } from './keys/key-reports.ts';
+
+interface KeysOptions extends ConfigOption {
+  readonly key?: string;
+  readonly json?: true;
+}
+
+/** `s3eg keys`. */
+export function keysCommand(io: CliIo, setExitCode: SetExitCode): Command {
+  return new Command('keys')
+    .description('Key-encryption keys of the configuration.')
+    .addCommand(listCommand(io, setExitCode))
+    .addCommand(statusCommand(io, setExitCode))
+    .addCommand(rotateCommand(io))
+    .addCommand(retireCommand(io));
+}
+
+function listCommand(io: CliIo, setExitCode: SetExitCode): Command {
+  return reportCommand('list', io, setExitCode).description(
+    'Lists every version of every key, the current one first, and whether objects under it are read.',
+  );
+}
+
+function statusCommand(io: CliIo, setExitCode: SetExitCode): Command {
+  return reportCommand('status', io, setExitCode).description(
+    'Says of every key which version is current, who uses it, and whether its key service answers.',
+  );
+}
+
+function reportCommand(name: 'list' | 'status', io: CliIo, setExitCode: SetExitCode): Command {
+  return new Command(name)
+    .option('--key <name>', 'Only this key.')
+    .option('--json', 'Print the report as JSON.')
+    .addOption(configOption())
+    .action(async (options: KeysOptions) => {
+      const { settings, open } = await openings(io, options);
+      const keys = await reportKeys(settings, open, options.key);
+      const ok = keys.every((report) => report.ok);
+      const text = name === 'list' ? listText : statusText;
+      io.out(options.json === true ? `${JSON.stringify({ ok, keys }, undefined, 2)}\n` : text(keys));
+      setExitCode(ok ? exitCode.fine : exitCode.foundProblems);
+    });
+}
+
+function rotateCommand(io: CliIo): Command {
+  return new Command('rotate')
+    .description(
+      'Makes a new version of a key. Running gateways use it for new objects within seconds, and read what is under older ' +
+        'ones; "s3eg rewrap" brings old objects under it.',
+    )
+    .addOption(keyOption())
+    .option('--json', 'Print the outcome as JSON.')
+    .addOption(configOption())
+    .action(async (options: KeysOptions & { readonly key: string }) => {
+      const outcome = await withKey(io, options, async (provider) => {
+        if (provider.rotate === undefined) throw cannot(options.key, 'rotate');
+        const [previous] = (await provider.describe()).versions;
+        return { key: options.key, previous: previous ?? null, current: await provider.rotate() };
+      });
+      const { key, previous, current } = outcome;
+      if (options.json === true) io.out(`${JSON.stringify(outcome)}\n`);
+      else io.out(`${printable(`Rotated key ${key}: version ${current} is current, ${previous ?? 'none'} was.`)}\n`);
+    });
+}
+
+function retireCommand(io: CliIo): Command {
+  return new Command('retire')
+    .description(
+      'Takes an old version of a key out of use: objects under it are not read any more. An administrator can put it back in ' +
+        'the key service. "s3eg rewrap --dry-run" says whether it still protects anything.',
+    )
+    .addOption(keyOption())
+    .requiredOption('--key-version <version>', 'Version to take out of use; never the current one.')
+    .option('--json', 'Print the outcome as JSON.')
+    .addOption(configOption())
+    .action(async (options: KeysOptions & { readonly key: string; readonly keyVersion: string }) => {
+      const { key, keyVersion: version } = options;
+      await withKey(io, options, async (provider) => {
+        if (provider.retire === undefined) throw cannot(key, 'retire versions of');
+        await provider.retire(version);
+      });
+      if (options.json === true) io.out(`${JSON.stringify({ key, retired: version })}\n`);
+      else io.out(`${printable(`Version ${version} of key ${key} is retired.`)}\n`);
+    });
+}
+
+function keyOption(): Option {
+  return new Option('--key <name>', 'Name of the key in the configuration.').makeOptionMandatory();
+}
+
+async function openings(
+  io: CliIo,
+  options: KeysOptions,
+): Promise<{ readonly settings: Settings; readonly open: OpenProvider }> {
+  const { settings } = await loadSettings(loadOptions(io, options));
+  if (options.key !== undefined && !settings.keys.has(options.key)) throw unknownKey(options.key, settings);
+  const open: OpenProvider = async (name) => {
+    const key = settings.keys.get(name);
+    if (key === undefined) throw unknownKey(name, settings);
+    return await openKey(name, key, { create: false });
+  };
+  return { settings, open };
+}
+
+async function withKey<T>(
+  io: CliIo,
+  options: KeysOptions & { readonly key: string },
+  use: (provider: KeyProvider) => Promise<T>,
+): Promise<T> {
+  const { open } = await openings(io, options);
+  const provider = await open(options.key);
+  try {
+    return await use(provider);
+  } finally {
+    await provider.close();
+  }
+}
+
+function unknownKey(name: string, { keys }: Settings): UsageError {
+  return new UsageError(`there is no key "${printable(name)}"; the configuration has ${[...keys.keys()].join(', ')}`);
+}
+
+function cannot(name: string, what: string): Error {
+  return new Error(`the key service of key "${printable(name)}" does not let the gateway ${what} it: do it there`);
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { s3egHere, temporaryFolder } from './support/cli-support.ts';
+import { S3Client } from './support/client.ts';
+import { Gateway } from './support/gateway.ts';
+import { keyLabels } from './support/key-labels.ts';
+
+const configuration = `
+credentials: [{ accessKeyId: tester, secretAccessKey: "hunter2-hunter2", allow: [{ actions: [read] }] }]
+keys:
+  main: { type: local, file: ./main.json, rotation: { readPrevious: 1 } }
+  spare: { type: local, file: ./spare.json }
+policies:
+  - { name: all }
+`;
+
+interface Report {
+  readonly ok: boolean;
+  readonly keys: readonly {
+    readonly name: string;
+    readonly ok: boolean;
+    readonly reason?: string;
+    readonly current?: string;
+    readonly versions: readonly { readonly version: string; readonly state: string }[];
+    readonly policies: readonly string[];
+  }[];
+}
+
+/** A folder with a configuration, whose keyrings are there, and the command run in it. */
+async function setUp(context: TestContext) {
+  const cwd = await temporaryFolder(context);
+  await writeFile(join(cwd, 'gateway.yaml'), configuration);
+  for (const name of ['main', 'spare']) await writeFile(join(cwd, `${name}.json`), keyring(name), { mode: 0o600 });
+  const keys = (...args: readonly string[]) => s3egHere(['keys', ...args, '--config', 'gateway.yaml'], { cwd });
+  const list = async (): Promise<Report> => JSON.parse((await keys('list', '--json')).stdout);
+  return { cwd, keys, list };
+}
+
+function keyring(name: string): string {
+  const key = Buffer.alloc(32, name).toString('base64');
+  return JSON.stringify({ version: 1, keys: [{ version: '1', key, created: '2026-01-01T00:00:00Z' }] });
+}
+
+describe('s3eg keys', () => {
+  it('rotates, lists what is read and what is not, and retires', async (t) => {
+    const { cwd, keys, list } = await setUp(t);
+    const rotated = await keys('rotate', '--key', 'main', '--json');
+    assert.deepEqual([rotated.code, rotated.stderr], [0, '']);
+    assert.deepEqual(JSON.parse(rotated.stdout), { key: 'main', previous: '1', current: '2' });
+    const again = await keys('rotate', '--key', 'main');
+    assert.equal(again.stdout, 'Rotated key main: version 3 is current, 2 was.\n');
+    const { ok, keys: reports } = await list();
+    assert.ok(ok);
+    const states = (name: string) =>
+      reports.find((report) => report.name === name)?.versions.map(({ version, state }) => `${version} ${state}`);
+    assert.deepEqual(states('main'), ['3 current', '2 readable', '1 outside_window']);
+    assert.deepEqual(states('spare'), ['1 current']);
+    assert.deepEqual(
+      reports.map(({ policies }) => policies),
+      [['all'], []],
+    );
+    assert.equal((await keys('retire', '--key', 'main', '--key-version', '1')).code, 0);
+    const table = (await keys('list', '--key', 'main')).stdout;
+    assert.equal(
+      table,
+      'KEY   TYPE   VERSION  STATE\nmain  local  3        current\nmain  local  2        readable\nmain  local  1        retired\n',
+    );
+    const file = await readFile(join(cwd, 'main.json'), 'utf8');
+    assert.match(file, /"retired": "\d{4}-/);
+    for (const { key } of JSON.parse(file).keys) assert.ok(!table.includes(String(key)));
+  });
+
+  it('refuses to retire the current version, and versions and keys that are not there', async (t) => {
+    const { cwd, keys } = await setUp(t);
+    const before = await readFile(join(cwd, 'main.json'), 'utf8');
+    const current = await keys('retire', '--key', 'main', '--key-version', '1');
+    assert.deepEqual(
+      [current.code, current.stderr],
+      [3, 's3eg: version 1 of key "main" is the current one: rotate the key first\n'],
+    );
+    const missing = await keys('retire', '--key', 'main', '--key-version', '7');
+    assert.deepEqual([missing.code, missing.stderr], [3, 's3eg: key "main" has no version "7"\n']);
+    const unknown = await keys('rotate', '--key', 'other');
+    assert.deepEqual(
+      [unknown.code, unknown.stderr],
+      [2, 's3eg: there is no key "other"; the configuration has main, spare\n'],
+    );
+    assert.equal((await keys('rotate')).code, 2);
+    assert.equal(await readFile(join(cwd, 'main.json'), 'utf8'), before);
+  });
+
+  it('tells of a key that cannot be opened, and makes no keyring', async (t) => {
+    const { cwd, keys } = await setUp(t);
+    await rm(join(cwd, 'spare.json'));
+    const status = await keys('status', '--json');
+    assert.equal(status.code, 1);
+    const { ok, keys: reports }: Report = JSON.parse(status.stdout);
+    assert.equal(ok, false);
+    assert.deepEqual(
+      reports.map(({ name, ok }) => [name, ok]),
+      [
+        ['main', true],
+        ['spare', false],
+      ],
+    );
+    assert.match(reports[1]?.reason ?? '', /spare\.json does not exist/);
+    const text = await keys('status');
+    assert.match(text.stdout, /^main {3}local {2}1 +1 +1 +all +ok$/m);
+    assert.equal((await keys('rotate', '--key', 'spare')).code, 3);
+    assert.deepEqual(
+      (await readdir(cwd)).filter((name) => name.endsWith('.json')),
+      ['main.json'],
+    );
+  });
+
+  it('is followed by a running gateway within seconds, though its data keys would serve for minutes', async () => {
+    await using gateway = await Gateway.start({ config: { dataKeyCache: { ttl: '10m' } } });
+    using s3 = new S3Client(gateway);
+    await s3.createBucket('my-bucket');
+    const put = (key: string) => s3.send({ method: 'PUT', bucket: 'my-bucket', key, body: key });
+    assert.equal((await put('before')).outcome, '200');
+    const config = (await readdir(gateway.directory)).find((name) => name.endsWith('.yaml')) ?? '';
+    const rotated = await s3egHere(['keys', 'rotate', '--key', 'local', '--config', config], {
+      cwd: gateway.directory,
+    });
+    assert.equal(rotated.code, 0, rotated.stderr);
+    // The keyring looks for changes once a second, the cache asks it every five.
+    await delay(6500);
+    assert.equal((await put('after')).outcome, '200');
+    assert.deepEqual(keyLabels(gateway.directory, 'my-bucket'), { before: 'local:1', after: 'local:2' });
+    for (const key of ['before', 'after']) {
+      const { outcome, body } = await s3.send({ method: 'GET', bucket: 'my-bucket', key });
+      assert.deepEqual([outcome, body.toString()], ['200', key]);
+    }
+    const seen = await gateway.process.until((process) =>
+      process.logLines().find(({ message }) => message === 'key rotation taken up'),
+    );
+    assert.deepEqual([seen['key_name'], seen['key_version'], seen['previous_version']], ['local', '2', '1']);
+  });
+});
