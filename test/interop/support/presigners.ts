@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { S3Access } from './backends.ts';
 import { runOk } from './processes.ts';
 import type { S3Agent } from './s3-client.ts';
+import type { SdkDriver } from './sdk-driver.ts';
 import { tools } from './tools.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -23,6 +24,8 @@ export interface UrlRequest {
 export interface Presigner {
   readonly name: string;
   readonly operations: readonly UrlRequest['operation'][];
+  /** Whether it is asked for `response-*` overrides too. */
+  readonly overrides: boolean;
   sign(access: S3Access, requests: readonly UrlRequest[]): Promise<readonly string[]>;
 }
 
@@ -43,7 +46,7 @@ function agentPresigner(name: string, agent: S3Agent, callFor: (request: UrlRequ
     await agent.call(access, ...callFor(request));
   const sign = async (access: S3Access, requests: readonly UrlRequest[]): Promise<readonly string[]> =>
     await Promise.all(requests.map(async (request) => await signOne(access, request)));
-  return { name, operations: everyOperation, sign };
+  return { name, operations: everyOperation, overrides: true, sign };
 }
 
 /** boto3, told to use signature version 4. */
@@ -85,11 +88,25 @@ export function minioPyPresigner(agent: S3Agent): Presigner {
   ]);
 }
 
+/** One of the compiled SDKs. */
+export function sdkPresigner(name: string, driver: SdkDriver): Presigner {
+  const signOne = async (access: S3Access, { part, disposition: _, ...request }: UrlRequest): Promise<string> => {
+    const ofPart = part === undefined ? {} : { uploadId: part.uploadId, partNumber: part.number };
+    const { url, headers } = await driver.client(access).presign({ ...request, ...ofPart });
+    if (Object.keys(headers).length > 0) throw new Error(`${name} signs headers too: ${JSON.stringify(headers)}`);
+    return url;
+  };
+  const sign = async (access: S3Access, requests: readonly UrlRequest[]): Promise<readonly string[]> =>
+    await Promise.all(requests.map(async (request) => await signOne(access, request)));
+  return { name, operations: everyOperation, overrides: false, sign };
+}
+
 /** `aws s3 presign`, which signs GET only. */
 export function awsCliPresigner(workspace: Workspace): Presigner {
   return {
     name: 'AWS CLI',
     operations: ['GetObject'],
+    overrides: false,
     sign: async (access, requests) => {
       const cwd = await workspace.folder('aws-presign');
       const config = join(cwd, 'config');
