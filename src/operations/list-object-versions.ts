@@ -1,5 +1,6 @@
 import { clientEtag } from '../s3/etag.ts';
 import { renderListVersions } from '../s3/response-documents.ts';
+import { s3Error } from '../s3/s3-error.ts';
 import type { ListedVersion, ListVersionsRequest, ListVersionsResult } from '../store/object-store.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 import { listedSizes } from './listed-sizes.ts';
@@ -17,6 +18,11 @@ export async function listObjectVersions(request: BucketRequest, gateway: Gatewa
     ...optionalText(query, 'key-marker', 'keyMarker'),
     ...optionalText(query, 'version-id-marker', 'versionIdMarker'),
   };
+  if (listing.versionIdMarker !== undefined && listing.keyMarker === undefined) {
+    throw s3Error('InvalidArgument', 'A version-id marker cannot be specified without a key marker.', {
+      details: { ArgumentName: 'version-id-marker', ArgumentValue: listing.versionIdMarker.slice(0, 100) },
+    });
+  }
   const encoding = encodingType(query);
   return xmlResult(
     renderListVersions({

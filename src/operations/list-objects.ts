@@ -2,7 +2,7 @@ import { renderListObjects, renderListObjectsV2 } from '../s3/response-documents
 import { clientEtag } from '../s3/etag.ts';
 import type { ListedObject, ListObjectsRequest, ListObjectsResult } from '../store/object-store.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
-import { s3Error } from '../s3/s3-error.ts';
+import { s3Error, type S3Error } from '../s3/s3-error.ts';
 import { listedSizes } from './listed-sizes.ts';
 import { boundedNumber, encodingType, maxKeysLimit, textParameter } from './query.ts';
 import { entriesToAdd, visiblePrefixes } from './visible-prefixes.ts';
@@ -30,7 +30,8 @@ export async function listObjects(request: BucketRequest, gateway: Gateway): Pro
 /** ListObjectsV2. */
 export async function listObjectsV2(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
   const startAfter = textParameter(request.query, 'start-after');
-  const continuationToken = textParameter(request.query, 'continuation-token');
+  const continuationToken = request.query.get('continuation-token');
+  if (continuationToken === '') throw wrongToken();
   const listing = listingOf(request);
   const position = {
     ...(startAfter === undefined ? {} : { startAfter }),
@@ -51,6 +52,12 @@ export async function listObjectsV2(request: BucketRequest, gateway: Gateway): P
       ...(encoding === undefined ? {} : { encodingType: encoding }),
     }),
   );
+}
+
+function wrongToken(): S3Error {
+  return s3Error('InvalidArgument', 'The continuation token provided is incorrect', {
+    details: { ArgumentName: 'continuation-token' },
+  });
 }
 
 interface Listing {

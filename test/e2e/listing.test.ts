@@ -172,6 +172,8 @@ describe('listings', () => {
       { 'max-keys': '99999999999' },
       { 'encoding-type': 'base64' },
       { 'list-type': '2', 'continuation-token': 'not one of ours' },
+      { 'list-type': '2', 'continuation-token': '' },
+      { versions: '', 'version-id-marker': 'x' },
     ]) {
       const answer = await s3.send({ method: 'GET', bucket: 'odd', query });
       assert.equal(answer.outcome, '400 InvalidArgument', JSON.stringify(query));
