@@ -59,11 +59,6 @@ function objectRequest(
   fields: FormFields,
 ): ObjectRequest {
   const key = fields.get('key') ?? '';
-  if (key === '') {
-    throw s3Error('InvalidArgument', "Bucket POST must contain a field named 'key'.", {
-      details: { ArgumentName: 'key' },
-    });
-  }
   checkKeyLength(key);
   const service: ServiceRequest = {
     ...posted.request,

@@ -49,6 +49,7 @@ export function verifyForm(
   const accessKeyId = verifySignature(fields, encoded, context.lookup);
   const { expirationMs, conditions } = parsePolicy(encoded);
   if (context.now > expirationMs) throw denied('Policy expired.');
+  if ((fields.get('key') ?? '') === '') throw missingField('key');
   const values = new Map([...fields, ['bucket', context.bucket]]);
   for (const condition of conditions) checkCondition(condition, values);
   checkAllNamed(fields, conditions);

@@ -180,6 +180,7 @@ describe('form uploads', () => {
       '400 InvalidTag',
     ],
     ['no key', {}, '400 InvalidArgument'],
+    ['no key where the policy wants one', { conditions: [{ key: 'no' }] }, '400 InvalidArgument'],
     [
       'too much behind a large file',
       {

@@ -59,6 +59,13 @@ describe('verifyForm', () => {
     verify({ fields, conditions: [{ KEY: 'k' }, ['starts-with', '$Content-Type', 'image/']] });
   });
 
+  it('asks for a key before it looks at conditions', () => {
+    for (const fields of [{}, { key: '' }]) {
+      const form = { ...keyA, fields };
+      assert.throws(() => verify(form), { code: 'InvalidArgument', message: /field named 'key'/ });
+    }
+  });
+
   const denied: [string, Form, RegExp][] = [
     ['a key outside of its prefix', { ...keyA, fields: { key: 'other/a' } }, /Condition failed/],
     ['another bucket', { fields: { key: 'k' }, conditions: [{ bucket: 'other' }, { key: 'k' }] }, /Condition failed/],
@@ -67,7 +74,10 @@ describe('verifyForm', () => {
     ['an expired policy', { ...keyA, expiration: '2026-03-04T05:06:06Z' }, /expired/],
     [
       'a list of types of which one does not begin so',
-      { fields: { 'content-type': 'image/png,text/html' }, conditions: [['starts-with', '$content-type', 'image/']] },
+      {
+        fields: { key: 'k', 'content-type': 'image/png,text/html' },
+        conditions: [{ key: 'k' }, ['starts-with', '$content-type', 'image/']],
+      },
       /Condition failed/,
     ],
   ];
