@@ -61,10 +61,11 @@ const partChecksums = ['ChecksumCRC32', 'ChecksumCRC32C', 'ChecksumCRC64NVME', '
 
 /**
  * Reads the body of CompleteMultipartUpload. Whether parts ascend and exist is for the operation to say.
- * @throws S3Error MalformedXML; InvalidArgument for part numbers out of 1 to 10 000; NotImplemented for checksums of
- * algorithms that are not known.
+ * @throws S3Error InvalidRequest where there is none; MalformedXML; InvalidArgument for part numbers out of 1 to 10 000;
+ * NotImplemented for checksums of algorithms that are not known.
  */
 export function parseCompleteRequest(body: string | Uint8Array): readonly RequestedPart[] {
+  if (body.length === 0) throw s3Error('InvalidRequest', 'You must specify at least one part');
   const root = parseRoot('CompleteMultipartUpload', body, ['Part']);
   const parts = root.children('Part');
   if (parts.length === 0 || parts.length > maxParts) throw malformed(`between 1 and ${maxParts} parts are allowed`);

@@ -72,6 +72,7 @@ describe('parseCompleteRequest', () => {
     ['no parts', '<CompleteMultipartUpload/>', 'MalformedXML'],
     ['10 001 parts', `<CompleteMultipartUpload>${parts(10_000)}${parts(1)}</CompleteMultipartUpload>`, 'MalformedXML'],
     ['another root', '<Complete><Part/></Complete>', 'MalformedXML'],
+    ['no document', '', 'InvalidRequest'],
     ['a part without ETag', one('<PartNumber>1</PartNumber>'), 'MalformedXML'],
     ['a part without number', one('<ETag>e</ETag>'), 'InvalidArgument'],
     ['part 0', one('<PartNumber>0</PartNumber><ETag>e</ETag>'), 'InvalidArgument'],
