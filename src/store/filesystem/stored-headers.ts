@@ -1,4 +1,4 @@
-import { s3Error } from '../../s3/s3-error.ts';
+import { s3Error, type S3Error } from '../../s3/s3-error.ts';
 import { parseTaggingHeader, renderTaggingHeader, type Tag } from '../../s3/tagging.ts';
 import type { Headers } from '../object-store.ts';
 
@@ -27,6 +27,18 @@ const ofNoConcern =
   /^x-amz-(?:checksum-[a-z0-9-]+|sdk-checksum-algorithm|request-payer|date|content-sha256|security-token|trailer|decoded-content-length|user-agent)$/;
 
 const allowedAcls = new Set(['private', 'bucket-owner-full-control']);
+
+/** The other canned ACLs of S3. */
+const otherAcls = new Set([
+  'public-read',
+  'public-read-write',
+  'authenticated-read',
+  'aws-exec-read',
+  'bucket-owner-read',
+  'log-delivery-write',
+]);
+
+const serverSideEncryptions = new Set(['AES256', 'aws:kms', 'aws:kms:dsse', 'aws:fsx']);
 
 /**
  * What is stored of a request's headers. What this store cannot honour is refused, never dropped silently.
@@ -88,6 +100,9 @@ function checkHeader(name: string, value: string): void {
   if (name.startsWith('x-amz-object-lock-')) {
     throw s3Error('InvalidRequest', 'Bucket is missing Object Lock Configuration');
   }
+  if (name === 'x-amz-server-side-encryption' && !serverSideEncryptions.has(value)) {
+    throw invalidValue(name, value, 'The encryption method specified is not supported');
+  }
   if (name.startsWith('x-amz-server-side-encryption')) {
     throw s3Error(
       'NotImplemented',
@@ -107,6 +122,7 @@ function checkHeader(name: string, value: string): void {
 /** The store has one owner and no access lists: only what that already means is accepted. */
 export function checkAcl(value: string): void {
   if (allowedAcls.has(value)) return;
+  if (!otherAcls.has(value)) throw invalidValue('x-amz-acl', value, 'The canned ACL is not one of S3');
   throw s3Error(
     'NotImplemented',
     'The embedded store has no access lists: only the canned ACL "private" is accepted.',
@@ -114,6 +130,10 @@ export function checkAcl(value: string): void {
       details: { Header: 'x-amz-acl' },
     },
   );
+}
+
+function invalidValue(name: string, value: string, message: string): S3Error {
+  return s3Error('InvalidArgument', message, { details: { ArgumentName: name, ArgumentValue: value.slice(0, 100) } });
 }
 
 /** The same headers with other tags. */
