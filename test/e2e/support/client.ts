@@ -61,8 +61,13 @@ export class S3Client implements Disposable {
 
   /** Signs in the Authorization header and sends. */
   async send(request: S3Request): Promise<S3Response> {
+    return this.sendRaw({ ...request, ...(await this.signed(request)) });
+  }
+
+  /** Target and headers of a request that is signed in the Authorization header. */
+  async signed(request: S3Request): Promise<{ readonly target: string; readonly headers: Record<string, string> }> {
     const headers = await signHeaders(this.toSign(request), this.#signing(request));
-    return this.sendRaw({ ...request, target: targetOf(request), headers });
+    return { target: targetOf(request), headers };
   }
 
   /** Path and query of a presigned request; every header given is signed. */
