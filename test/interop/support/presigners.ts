@@ -90,9 +90,11 @@ export function minioPyPresigner(agent: S3Agent): Presigner {
 
 /** One of the compiled SDKs. */
 export function sdkPresigner(name: string, driver: SdkDriver): Presigner {
-  const signOne = async (access: S3Access, { part, disposition: _, ...request }: UrlRequest): Promise<string> => {
+  const signOne = async (access: S3Access, request: UrlRequest): Promise<string> => {
+    const { operation, bucket, key, expiresSeconds, part } = request;
     const ofPart = part === undefined ? {} : { uploadId: part.uploadId, partNumber: part.number };
-    const { url, headers } = await driver.client(access).presign({ ...request, ...ofPart });
+    const call = { operation, bucket, key, expiresSeconds, ...ofPart };
+    const { url, headers } = await driver.client(access).presign(call);
     if (Object.keys(headers).length > 0) throw new Error(`${name} signs headers too: ${JSON.stringify(headers)}`);
     return url;
   };
