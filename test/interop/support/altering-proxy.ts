@@ -1,0 +1,37 @@
+/** An HTTP proxy between client and gateway that changes the last byte of every answer's body. */
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+
+import type { Workspace } from './workspace.ts';
+
+/** Starts it in front of `target`; gives its own endpoint. It ends with the workspace. */
+export async function startAlteringProxy(target: string, workspace: Workspace): Promise<string> {
+  const { hostname, port } = new URL(target);
+  const server = createServer((incoming, outgoing) => {
+    const { method = 'GET', url = '/', headers } = incoming;
+    const forwarded = request({ hostname, port, method, path: url, headers, agent: false }, (answer) => {
+      void passOn(answer, outgoing);
+    });
+    forwarded.on('error', (error) => outgoing.destroy(error));
+    incoming.pipe(forwarded);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  workspace.defer(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
+  return `http://127.0.0.1:${address.port}`;
+}
+
+async function passOn(answer: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const body = await buffer(answer);
+  const last = body.at(-1);
+  if (last !== undefined) body[body.length - 1] = last ^ 1;
+  outgoing.writeHead(answer.statusCode ?? 502, answer.headers).end(body);
+}
