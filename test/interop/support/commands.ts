@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { S3Access } from './backends.ts';
 import { run, runOk, type Command, type Finished } from './processes.ts';
-import { tools } from './tools.ts';
+import { systemProgram, tools } from './tools.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A client bound to one endpoint. */
@@ -34,16 +34,35 @@ function baseEnvironment(home: string): Readonly<Record<string, string>> {
   return { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', AWS_EC2_METADATA_DISABLED: 'true' };
 }
 
-/** AWS CLI with nothing set but credentials, region and endpoint. */
-export async function awsCli(workspace: Workspace, access: S3Access): Promise<CommandClient> {
-  const cwd = await workspace.folder('aws');
-  const env = {
-    ...baseEnvironment(cwd),
+function awsEnvironment(home: string, access: S3Access): Readonly<Record<string, string>> {
+  return {
+    ...baseEnvironment(home),
     AWS_ACCESS_KEY_ID: access.accessKeyId,
     AWS_SECRET_ACCESS_KEY: access.secretAccessKey,
     AWS_DEFAULT_REGION: 'us-east-1',
   };
+}
+
+/** AWS CLI with nothing set but credentials, region and endpoint. */
+export async function awsCli(workspace: Workspace, access: S3Access): Promise<CommandClient> {
+  const cwd = await workspace.folder('aws');
+  const env = awsEnvironment(cwd, access);
   return new CommandClient({ program: tools.aws, args: ['--endpoint-url', access.endpoint], cwd, env });
+}
+
+/** s5cmd with nothing set but credentials, region and endpoint; it answers in JSON lines. */
+export async function s5cmd(workspace: Workspace, access: S3Access): Promise<CommandClient> {
+  const cwd = await workspace.folder('s5cmd');
+  const env = { ...awsEnvironment(cwd, access), AWS_REGION: 'us-east-1' };
+  return new CommandClient({ program: tools.s5cmd, args: ['--json', '--endpoint-url', access.endpoint], cwd, env });
+}
+
+/** restic with a repository in a bucket, which `init` makes, and a password; it answers in JSON lines. */
+export async function restic(workspace: Workspace, access: S3Access, bucket: string): Promise<CommandClient> {
+  const cwd = await workspace.folder('restic');
+  const env = { ...awsEnvironment(cwd, access), RESTIC_PASSWORD: 'of the repository' };
+  const repository = `s3:${access.endpoint}/${bucket}`;
+  return new CommandClient({ program: systemProgram('restic'), args: ['--json', '--repo', repository], cwd, env });
 }
 
 /** s3cmd with nothing set but credentials and host. */

@@ -12,11 +12,6 @@ export const sdkNames = ['go-v2', 'java-v2', 'java-v1'] as const;
 
 export type SdkName = (typeof sdkNames)[number];
 
-/** How a driver reaches an endpoint: by `endpoint/bucket` unless it is told to put the bucket into the host name. */
-export interface SdkAccess extends S3Access {
-  readonly virtualHosted?: boolean;
-}
-
 /** What an answer or a listing tells of an object; a driver leaves out what its SDK does not tell. */
 export interface SdkObject {
   readonly key?: string;
@@ -95,7 +90,7 @@ export class SdkDriver {
   }
 
   /** A view of one endpoint. */
-  client(access: SdkAccess): SdkClient {
+  client(access: S3Access): SdkClient {
     return new SdkClient(this, access);
   }
 
@@ -103,7 +98,7 @@ export class SdkDriver {
    * Carries out one call of `clients/README.md`.
    * @throws S3CallError with the code and status that the SDK reports; code `Broken` where no server answered.
    */
-  async call<Result>(access: SdkAccess, name: string, fields: object): Promise<Result> {
+  async call<Result>(access: S3Access, name: string, fields: object): Promise<Result> {
     const id = ++this.#lastId;
     const waiting = Promise.withResolvers<string>();
     this.#waiting.set(id, waiting);
@@ -123,9 +118,9 @@ export interface Described {
 /** The calls that the tests make, typed. Each throws S3CallError. */
 export class SdkClient {
   readonly #driver: SdkDriver;
-  readonly #access: SdkAccess;
+  readonly #access: S3Access;
 
-  constructor(driver: SdkDriver, access: SdkAccess) {
+  constructor(driver: SdkDriver, access: S3Access) {
     this.#driver = driver;
     this.#access = access;
   }

@@ -43,6 +43,7 @@ export const tools = {
   goClient: installed('bin/go-client'),
   aws: installed('python/bin/aws'),
   s3cmd: installed('python/bin/s3cmd'),
+  s5cmd: installed('s5cmd/bin/s5cmd'),
   python: installed('python/bin/python'),
   moto: installed('moto/bin/moto_server'),
 } as const;
