@@ -94,7 +94,7 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
   \`x-amz-meta-s3eg-key\` belong to the gateway. A changed Content-Type or user metadata in the backend makes an object unreadable.
 - **Keys under \`.s3eg/\`** (\`multipart.prefix\`) are the gateway's: clients neither see nor reach them. A page of a listing can have
   fewer keys than asked for because of them; a bucket that holds nothing else is empty, and can be deleted.
-- **Checksums** (CRC32, CRC32C, CRC64NVME, SHA-1, SHA-256) are verified on plaintext, sealed with the object, and given back with
+- **Checksums** (CRC32, CRC32C, CRC64NVME, MD5, SHA-1, SHA-256, SHA-512, XXHASH64, XXHASH3, XXHASH128) are verified on plaintext, sealed with the object, and given back with
   \`x-amz-checksum-mode: ENABLED\`; Content-MD5 and \`x-amz-content-sha256\` are verified. S3 computes a CRC64NVME of what comes without a checksum; the gateway
   does not. Of a multipart object the checksum is kept as a whole, composite or full object, not those of its parts, and only where
   every part is named by the ETag that UploadPart answered. In buckets with \`mode: off\` checksums are verified and not kept.

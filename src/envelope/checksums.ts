@@ -9,6 +9,10 @@ const algorithms = [
   { name: 'sha1', bytes: 20 },
   { name: 'sha256', bytes: 32 },
   { name: 'md5', bytes: 16 },
+  { name: 'sha512', bytes: 64 },
+  { name: 'xxhash64', bytes: 8 },
+  { name: 'xxhash3', bytes: 8 },
+  { name: 'xxhash128', bytes: 16 },
 ] as const;
 
 const types = ['full-object', 'composite'] as const;
@@ -25,12 +29,12 @@ export interface SealedChecksum {
   readonly value: Uint8Array;
 }
 
-/** Longest encoded list: every algorithm once. */
-export const maxChecksumsBytes = algorithms.reduce((sum, { bytes }) => sum + 2 + bytes, 1);
+/** Longest encoded list (F1-SUM-2): the first six algorithms once. The room in envelope and index follows from it. */
+export const maxChecksumsBytes = 97;
 
 /**
  * Encodes a list in the order of ids.
- * @throws RangeError for an algorithm given twice or a value of another length.
+ * @throws RangeError for an algorithm given twice, a value of another length, or more than there is room for.
  */
 export function encodeChecksums(checksums: readonly SealedChecksum[]): Uint8Array {
   const entries = checksums
@@ -43,7 +47,9 @@ export function encodeChecksums(checksums: readonly SealedChecksum[]): Uint8Arra
     if (entries[index - 1]?.id === id) throw new RangeError('a checksum algorithm is given twice');
     encoded.push(Buffer.of(id + 1, types.indexOf(type)), value);
   }
-  return Buffer.concat(encoded);
+  const list = Buffer.concat(encoded);
+  if (list.length > maxChecksumsBytes) throw new RangeError('the checksums are too long together');
+  return list;
 }
 
 /** Reads a list: known ids, strictly ascending, known types (F1-SUM-1). */

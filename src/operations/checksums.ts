@@ -16,8 +16,13 @@ const sealedNames = {
   CRC32: 'crc32',
   CRC32C: 'crc32c',
   CRC64NVME: 'crc64nvme',
+  MD5: 'md5',
   SHA1: 'sha1',
   SHA256: 'sha256',
+  SHA512: 'sha512',
+  XXHASH128: 'xxhash128',
+  XXHASH3: 'xxhash3',
+  XXHASH64: 'xxhash64',
 } as const satisfies Record<ChecksumAlgorithm, SealedChecksum['algorithm']>;
 
 /** Verified checksums of a whole object in the form that is sealed with it. */
@@ -32,6 +37,12 @@ export function checksumHeaders(payload: DecodedPayload): Readonly<Record<string
     headers[checksumHeaderName(algorithm)] = value.toString('base64');
   }
   return headers;
+}
+
+/** The same for PutObject, which also tells that they are of the whole object. */
+export function objectChecksumHeaders(payload: DecodedPayload): Readonly<Record<string, string>> {
+  const headers = checksumHeaders(payload);
+  return Object.keys(headers).length === 0 ? headers : { ...headers, 'x-amz-checksum-type': 'FULL_OBJECT' };
 }
 
 /** The checksums of an object, and the number of parts that a composite one is over. */
@@ -63,8 +74,8 @@ function shown(
 ): Readonly<Record<string, string>> {
   const named: Record<string, string> = {};
   for (const { algorithm, type, value } of checksums) {
-    // S3 has no MD5 among its checksums.
-    if (algorithm === 'md5') continue;
+    // Beside another one it is there for the ETag: S3 shows one checksum of an object.
+    if (algorithm === 'md5' && checksums.length > 1) continue;
     const base64 = Buffer.from(value).toString('base64');
     named[nameOf(algorithm)] = type === 'composite' ? `${base64}-${partCount}` : base64;
     named[typeName] = type === 'composite' ? 'COMPOSITE' : 'FULL_OBJECT';

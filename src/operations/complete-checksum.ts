@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import { checksumHeaders, createChecksum, parseChecksumValue, type ChecksumAlgorithm } from '../s3/checksum.ts';
-import { combineCrcs } from '../s3/crc-combine.ts';
+import { combineCrcs, isCrc } from '../s3/crc-combine.ts';
 import type { RequestedPart } from '../s3/request-documents.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { UploadChecksum } from '../uploads/upload-ledger.ts';
@@ -53,10 +53,26 @@ export function compositeMd5(parts: readonly NamedPart[]): SealedChecksum | unde
   return { algorithm: 'md5', type: 'composite', value: composite.digest() };
 }
 
+/** @throws S3Error InvalidRequest where the request gives more than one checksum of the object. */
+export function checkSingleChecksum(headers: RequestHeaders): void {
+  if (wholeChecksums(headers).length <= 1) return;
+  throw s3Error(
+    'InvalidRequest',
+    'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+  );
+}
+
+function wholeChecksums(headers: RequestHeaders): readonly (readonly [name: string, algorithm: ChecksumAlgorithm])[] {
+  return [...checksumHeaders].filter(([name]) => headers[name] !== undefined);
+}
+
 /** @throws S3Error InvalidRequest where `x-amz-mp-object-size` is another than the parts add up to. */
 export function checkObjectSize(headers: RequestHeaders, sizeBytes: number): void {
   const text = headers['x-amz-mp-object-size']?.trim();
   if (text === undefined) return;
+  if (/^-\d{1,15}$/.test(text)) {
+    throw s3Error('InvalidRequest', `Value for x-amz-mp-object-size header is less than zero: '${text}'`);
+  }
   if (!/^\d{1,15}$/.test(text)) {
     throw s3Error('InvalidRequest', `Value for x-amz-mp-object-size header is invalid: '${text.slice(0, 100)}'`);
   }
@@ -119,7 +135,7 @@ function valueOf({ algorithm, type }: UploadChecksum, parts: readonly NamedPart[
     for (const { value } of pieces) composite.update(value);
     return composite.digest();
   }
-  return algorithm === 'SHA1' || algorithm === 'SHA256' ? undefined : combineCrcs(algorithm, pieces);
+  return isCrc(algorithm) ? combineCrcs(algorithm, pieces) : undefined;
 }
 
 interface WholeChecksum {
@@ -130,16 +146,10 @@ interface WholeChecksum {
 
 /** Holds the object's checksum against the one that the request's header gives of it. */
 function checkWhole(headers: RequestHeaders, { upload, value, partCount }: WholeChecksum): void {
-  const given = [...checksumHeaders].filter(([name]) => headers[name] !== undefined);
-  const [first, second] = given;
-  if (first === undefined) return;
-  if (second !== undefined) {
-    throw s3Error(
-      'InvalidRequest',
-      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
-    );
-  }
-  const [name, algorithm] = first;
+  checkSingleChecksum(headers);
+  const [given] = wholeChecksums(headers);
+  if (given === undefined) return;
+  const [name, algorithm] = given;
   if (algorithm !== upload.algorithm) throw checksumMismatch(upload.algorithm, algorithm);
   const { base64, count } = splitComposite(headers[name] ?? '', upload.type);
   const expected = parseChecksumValue(algorithm, base64);

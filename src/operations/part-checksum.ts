@@ -19,18 +19,29 @@ export interface PartAttempt {
   readonly attemptTag: string;
 }
 
-/** The place in this list, counted from 1, is an algorithm's digit in a token: the order of docs/format, section 8.1. */
-const algorithms: readonly ChecksumAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
+/** The place in this list, counted from 1, is an algorithm's digit in a token: the ids of docs/format, section 8.1. */
+const algorithms: readonly ChecksumAlgorithm[] = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'SHA1',
+  'SHA256',
+  'MD5',
+  'SHA512',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+];
 const proofBytes = 8;
 
 /**
- * The token that stands in a part's ETag: one digit for the algorithm, the value, and a proof under the upload's own key.
+ * The token that stands in a part's ETag: one hexadecimal digit for the algorithm, the value, and a proof under the upload's own key.
  * The client carries it to Complete, so that any replica knows the checksum of each part, with nothing stored for it.
  */
 export function checksumToken(secrets: ObjectSecrets, attempt: PartAttempt, checksum: PartChecksum): string {
   const digit = algorithms.indexOf(checksum.algorithm) + 1;
   const proof = proofOf(secrets, attempt, { digit, value: checksum.value });
-  return `${digit}${hex(checksum.value)}${hex(proof)}`;
+  return `${digit.toString(16)}${hex(checksum.value)}${hex(proof)}`;
 }
 
 /** The checksum that a token carries; undefined where it is not one that a gateway made for this attempt of the part. */
@@ -39,7 +50,7 @@ export function readChecksumToken(
   attempt: PartAttempt,
   token: string,
 ): PartChecksum | undefined {
-  const digit = Number(token.slice(0, 1));
+  const digit = Number.parseInt(token.slice(0, 1), 16);
   const algorithm = algorithms[digit - 1];
   if (algorithm === undefined) return undefined;
   const bytes = Buffer.from(token.slice(1), 'hex');

@@ -1,4 +1,4 @@
-import { parseChecksumAlgorithm, type ChecksumAlgorithm } from '../s3/checksum.ts';
+import { checksumAlgorithms, parseChecksumAlgorithm, type ChecksumAlgorithm } from '../s3/checksum.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { UploadChecksum } from '../uploads/upload-ledger.ts';
 
@@ -9,8 +9,13 @@ const types: Readonly<Record<ChecksumAlgorithm, readonly UploadChecksum['type'][
   CRC32: ['COMPOSITE', 'FULL_OBJECT'],
   CRC32C: ['COMPOSITE', 'FULL_OBJECT'],
   CRC64NVME: ['FULL_OBJECT'],
+  MD5: ['COMPOSITE'],
   SHA1: ['COMPOSITE'],
   SHA256: ['COMPOSITE'],
+  SHA512: ['COMPOSITE'],
+  XXHASH128: ['COMPOSITE'],
+  XXHASH3: ['COMPOSITE'],
+  XXHASH64: ['COMPOSITE'],
 };
 
 /**
@@ -47,7 +52,7 @@ export function requestedAlgorithm(headers: RequestHeaders): ChecksumAlgorithm |
   if (algorithm !== undefined) return algorithm;
   throw s3Error(
     'InvalidRequest',
-    `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${Object.keys(types).join(', ')}]`,
+    `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${checksumAlgorithms.join(', ')}]`,
   );
 }
 

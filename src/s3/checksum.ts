@@ -1,9 +1,38 @@
 import { createHash } from 'node:crypto';
 import { crc32Functions, type Crc32Function } from './crc32.ts';
 import { Crc64Nvme } from './crc64nvme.ts';
+import { Xxhash } from './xxhash.ts';
+
+/** Length of each algorithm's value in bytes; the keys are all algorithms, in the order in which S3 lists them. */
+const valueLengths = {
+  CRC32: 4,
+  CRC32C: 4,
+  CRC64NVME: 8,
+  MD5: 16,
+  SHA1: 20,
+  SHA256: 32,
+  SHA512: 64,
+  XXHASH128: 16,
+  XXHASH3: 8,
+  XXHASH64: 8,
+} as const;
 
 /** Algorithms of `x-amz-checksum-*`, named as in `x-amz-sdk-checksum-algorithm`. */
-export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+export type ChecksumAlgorithm = keyof typeof valueLengths;
+
+/** All that there are. */
+export const checksumAlgorithms: readonly ChecksumAlgorithm[] = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'MD5',
+  'SHA1',
+  'SHA256',
+  'SHA512',
+  'XXHASH128',
+  'XXHASH3',
+  'XXHASH64',
+];
 
 /** A running checksum over pieces. */
 export interface Checksum {
@@ -12,21 +41,9 @@ export interface Checksum {
   digest(): Buffer;
 }
 
-/** Length of each algorithm's value in bytes; the keys are all algorithms. */
-const valueLengths: Readonly<Record<ChecksumAlgorithm, number>> = {
-  CRC32: 4,
-  CRC32C: 4,
-  CRC64NVME: 8,
-  SHA1: 20,
-  SHA256: 32,
-};
-
 /** Header (or trailer) name to algorithm, for all that there are. */
 export const checksumHeaders: ReadonlyMap<string, ChecksumAlgorithm> = new Map(
-  (['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const).map((algorithm) => [
-    checksumHeaderName(algorithm),
-    algorithm,
-  ]),
+  checksumAlgorithms.map((algorithm) => [checksumHeaderName(algorithm), algorithm]),
 );
 
 /** `x-amz-checksum-crc32c` … */
@@ -43,8 +60,13 @@ const factories: Readonly<Record<ChecksumAlgorithm, () => Checksum>> = {
   CRC32: () => crcOf(crc32Functions().crc32),
   CRC32C: () => crcOf(crc32Functions().crc32c),
   CRC64NVME: () => new Crc64Nvme(),
+  MD5: () => createHash('md5'),
   SHA1: () => createHash('sha1'),
   SHA256: () => createHash('sha256'),
+  SHA512: () => createHash('sha512'),
+  XXHASH128: () => new Xxhash('XXHASH128'),
+  XXHASH3: () => new Xxhash('XXHASH3'),
+  XXHASH64: () => new Xxhash('XXHASH64'),
 };
 
 /** Starts a checksum. */

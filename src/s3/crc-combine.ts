@@ -3,6 +3,11 @@
 /** The algorithms that can be combined: those whose checksum of a multipart object S3 calls FULL_OBJECT. */
 export type CrcAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME';
 
+/** Whether the checksum of joined pieces follows from those of the pieces. */
+export function isCrc(algorithm: string): algorithm is CrcAlgorithm {
+  return Object.hasOwn(fields, algorithm);
+}
+
 /** A piece by its CRC (big-endian) and its length. */
 export interface CrcPiece {
   readonly value: Uint8Array;

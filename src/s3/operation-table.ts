@@ -1,4 +1,5 @@
 import type { RequestAddress } from './address.ts';
+import { checksumHeaders } from './checksum.ts';
 import {
   operationTable,
   overrideParameters,
@@ -33,12 +34,7 @@ type Row = AnsweredOperation | RefusedOperation;
 /** Parameters of presigned URLs, and what SDKs add for their own use. Their values are the verifier's affair. */
 const ignoredParameters = new Set([
   'x-amz-algorithm',
-  'x-amz-checksum-crc32',
-  'x-amz-checksum-crc32c',
-  'x-amz-checksum-crc64nvme',
   'x-amz-checksum-mode',
-  'x-amz-checksum-sha1',
-  'x-amz-checksum-sha256',
   'x-amz-content-sha256',
   'x-amz-credential',
   'x-amz-date',
@@ -49,6 +45,7 @@ const ignoredParameters = new Set([
   'x-amz-signedheaders',
   'x-amz-user-agent',
   'x-id',
+  ...checksumHeaders.keys(),
 ]);
 
 /** Headers that give a request another meaning, which would be lost if the gateway passed over them. */

@@ -1,4 +1,5 @@
 import { checkKeyLength } from './address.ts';
+import { checksumAlgorithms } from './checksum.ts';
 import { s3Error, type S3Error } from './s3-error.ts';
 import { parseXml, type XmlElement } from './xml.ts';
 
@@ -57,7 +58,7 @@ export interface RequestedPart {
 }
 
 const maxParts = 10_000;
-const partChecksums = ['ChecksumCRC32', 'ChecksumCRC32C', 'ChecksumCRC64NVME', 'ChecksumSHA1', 'ChecksumSHA256'];
+const partChecksums = checksumAlgorithms.map((algorithm) => `Checksum${algorithm}`);
 
 /**
  * Reads the body of CompleteMultipartUpload. Whether parts ascend and exist is for the operation to say.

@@ -349,7 +349,18 @@ def unlock(envelope: Envelope, bucket_key: bytes, bucket: bytes, key: bytes) -> 
 
 # --- Section 8: sealed metadata ---------------------------------------------------------------------
 
-CHECKSUMS = {1: ("CRC32", 4), 2: ("CRC32C", 4), 3: ("CRC64NVME", 8), 4: ("SHA1", 20), 5: ("SHA256", 32), 6: ("MD5", 16)}
+CHECKSUMS = {
+    1: ("CRC32", 4),
+    2: ("CRC32C", 4),
+    3: ("CRC64NVME", 8),
+    4: ("SHA1", 20),
+    5: ("SHA256", 32),
+    6: ("MD5", 16),
+    7: ("SHA512", 64),
+    8: ("XXHASH64", 8),
+    9: ("XXHASH3", 8),
+    10: ("XXHASH128", 16),
+}
 COMPRESSIONS = {1: "gzip", 2: "zstd"}
 
 

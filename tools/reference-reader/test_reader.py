@@ -193,7 +193,7 @@ class BrokenObjects(unittest.TestCase):
             ("malformed", single(padding=b"\1")),
             ("malformed", single(magic=b"S3E2")),
             ("malformed", single(known_attempts=False)),
-            ("unsupported", single(checksums=b"\1\7\0")),
+            ("unsupported", single(checksums=b"\1\13\0")),
             ("malformed", single(checksums=b"\1\1\2abcd")),
             ("malformed", single(checksums=b"\2\1\0abcd\1\0abcd")),
             ("size_mismatch", single(payload_field=b"\1" + be(1, 8))),

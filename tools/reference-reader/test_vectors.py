@@ -16,7 +16,7 @@ import s3eg_reader as reader
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "test" / "vectors" / "format-1"
 WRITER = ROOT / "tools" / "reference-writer" / "write_vectors.py"
-ALGORITHMS = {"CRC32": "crc32", "CRC32C": "crc32c", "CRC64NVME": "crc64nvme", "SHA1": "sha1", "SHA256": "sha256", "MD5": "md5"}
+ALGORITHMS = {name: name.lower() for name, _length in reader.CHECKSUMS.values()}
 
 
 def stored_bytes(pieces: list[str | int]) -> bytes:

@@ -188,7 +188,7 @@ def sealed_metadata() -> list[Scenario]:
 def checksum_lists() -> list[Scenario]:
     lists = [
         ("id-0", b"\1\0\0abcd", "unsupported", "An algorithm with id 0."),
-        ("id-7", b"\1\7\0abcd", "unsupported", "An unknown algorithm."),
+        ("id-11", b"\1\13\0abcd", "unsupported", "An unknown algorithm."),
         ("type-2", b"\1\1\2abcd", MALFORMED, "An unknown type."),
         ("twice", b"\2\1\0abcd\1\0abcd", MALFORMED, "The same algorithm twice."),
         ("descending", b"\2\2\0abcd\1\0abcd", MALFORMED, "Algorithms in descending order."),

@@ -114,6 +114,11 @@ def sealed_metadata() -> list[Scenario]:
             "Every checksum, known at the end: the longest index of one part.",
         ),
         Scenario(
+            single("valid-sha512-sealed", TEXT, sealed_checksums=b"\1\7\0" + hashlib.sha512(TEXT).digest()),
+            "F1-SUM-1",
+            "A checksum that S3 took up later.",
+        ),
+        Scenario(
             multipart("valid-composite-checksums", b"abc", index_checksums=composite),
             "F1-SUM-1",
             "Checksums over those of the parts.",

@@ -17,7 +17,15 @@ import valid_scenarios
 from scenario import Scenario
 
 FOLDER = Path(__file__).resolve().parents[2] / "test" / "vectors" / "format-1"
-CHECKSUMS = {1: ("crc32", 4), 2: ("crc32c", 4), 3: ("crc64nvme", 8), 4: ("sha1", 20), 5: ("sha256", 32), 6: ("md5", 16)}
+CHECKSUMS = {
+    1: ("crc32", 4),
+    2: ("crc32c", 4),
+    3: ("crc64nvme", 8),
+    4: ("sha1", 20),
+    5: ("sha256", 32),
+    6: ("md5", 16),
+    7: ("sha512", 64),
+}
 SHOWN_PAYLOAD_BYTES = 256
 
 

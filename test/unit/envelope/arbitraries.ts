@@ -18,6 +18,10 @@ export const lengthOf: readonly (readonly [ChecksumAlgorithm, number])[] = [
   ['sha1', 20],
   ['sha256', 32],
   ['md5', 16],
+  ['sha512', 64],
+  ['xxhash64', 8],
+  ['xxhash3', 8],
+  ['xxhash128', 16],
 ];
 
 /** Exactly so many bytes. */
@@ -25,9 +29,15 @@ export function bytes(minLength: number, maxLength = minLength): fc.Arbitrary<Bu
   return fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array));
 }
 
+/** The longest list that may be written: 97 bytes. */
+export const longestList: readonly SealedChecksum[] = lengthOf
+  .slice(0, 6)
+  .map(([algorithm, length]) => ({ algorithm, type: 'full-object', value: Buffer.alloc(length, length) }));
+
 /** A list in the order of ids, as it is read back. */
 export const checksumList: fc.Arbitrary<readonly SealedChecksum[]> = fc
   .subarray([...lengthOf])
+  .filter((chosen) => chosen.reduce((sum, [, length]) => sum + 2 + length, 1) <= 97)
   .chain((chosen) =>
     fc.tuple(
       ...chosen.map(([algorithm, length]) =>

@@ -60,7 +60,7 @@ describe('checksum list', () => {
   });
 
   it('is refused as not supported where an id is unknown (F1-SUM-1)', () => {
-    for (const id of ['00', '07', '80', 'ff']) {
+    for (const id of ['00', '0b', '80', 'ff']) {
       assert.throws(() => decode(`01 ${id} 00 01020304`), envelopeError('unsupported'));
     }
   });
@@ -73,6 +73,27 @@ describe('checksum list', () => {
     for (let length = 0; length < whole.length; length += 1) {
       assert.throws(() => decodeChecksums(new FieldReader(whole.subarray(0, length))), malformed);
     }
+  });
+
+  it('has ids for what S3 took up later, and no more than there is room for (F1-SUM-2)', () => {
+    const later = ['sha512', 'xxhash64', 'xxhash3', 'xxhash128'] as const;
+    for (const [index, algorithm] of later.entries()) {
+      const value = payload(lengthOf.find(([name]) => name === algorithm)?.[1] ?? 0);
+      const encoded = Buffer.from(encodeChecksums([{ algorithm, type: 'composite', value }]));
+      assert.deepEqual(encoded.subarray(0, 3), Buffer.of(1, 7 + index, 1));
+      assert.deepEqual(encoded.subarray(3), Buffer.from(value));
+    }
+    const [sha512, sha256, md5] = [64, 32, 16].map((length) => ({
+      type: 'full-object' as const,
+      value: payload(length),
+    }));
+    assert.ok(sha512 !== undefined && sha256 !== undefined && md5 !== undefined);
+    const two = [
+      { algorithm: 'sha512' as const, ...sha512 },
+      { algorithm: 'md5' as const, ...md5 },
+    ];
+    assert.equal(encodeChecksums(two).length, 85);
+    assert.throws(() => encodeChecksums([...two, { algorithm: 'sha256' as const, ...sha256 }]), RangeError);
   });
 
   it('is not written with a value of another length or an algorithm twice', () => {

@@ -20,7 +20,7 @@ import {
 import { ObjectSecrets } from '../../../src/envelope/object-secrets.ts';
 import { partStoredSize, segmentSizesBytes, storedSize } from '../../../src/envelope/sizes.ts';
 import { collect } from '../crypto/floe-support.ts';
-import { checksumList, lengthOf } from './arbitraries.ts';
+import { checksumList, longestList } from './arbitraries.ts';
 import {
   envelopeError,
   flipBit,
@@ -188,11 +188,7 @@ describe('padding', () => {
   });
 
   it('is what the messages and the longest index leave, in the tightest objects there are (F1-IDX-1)', () => {
-    const checksums = lengthOf.map(([algorithm, length]) => ({
-      algorithm,
-      type: 'full-object' as const,
-      value: payload(length),
-    }));
+    const checksums = longestList;
     for (const lengths of [
       [0],
       [1],

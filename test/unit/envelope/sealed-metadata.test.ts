@@ -17,7 +17,7 @@ import {
   type SealedMetadata,
 } from '../../../src/envelope/sealed-metadata.ts';
 import { storedSize } from '../../../src/envelope/sizes.ts';
-import { lengthOf, sealedMetadata } from './arbitraries.ts';
+import { longestList, sealedMetadata } from './arbitraries.ts';
 import { envelopeError, flipBit, largest, payload } from './envelope-support.ts';
 
 const malformed = envelopeError('malformed');
@@ -61,7 +61,7 @@ describe('sealed metadata', () => {
     );
     const longest = encodeSealedMetadata({
       metadataDigest: digest,
-      checksums: lengthOf.map(([algorithm, length]) => ({ algorithm, type: 'full-object', value: payload(length) })),
+      checksums: longestList,
       payloadBytes: largest,
       compression: { algorithm: 'gzip', originalBytes: largest },
     });
@@ -80,7 +80,7 @@ describe('sealed metadata', () => {
     const unsupported = envelopeError('unsupported');
     assert.throws(() => decode('00 00 03 0000000000000001'), unsupported);
     assert.throws(() => decode('00 00 ff'), unsupported);
-    assert.throws(() => decode('01 07 00 01020304 00 00'), unsupported);
+    assert.throws(() => decode('01 0b 00 01020304 00 00'), unsupported);
   });
 
   it('is refused with a byte too many or too few, anywhere (F1-META-1)', () => {

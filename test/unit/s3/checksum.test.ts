@@ -15,7 +15,18 @@ import {
 } from '../../../src/s3/checksum.ts';
 import { crc32Functions, portableCrc32Functions } from '../../../src/s3/crc32.ts';
 
-const algorithms: readonly ChecksumAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
+const algorithms: readonly ChecksumAlgorithm[] = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'MD5',
+  'SHA1',
+  'SHA256',
+  'SHA512',
+  'XXHASH128',
+  'XXHASH3',
+  'XXHASH64',
+];
 
 function checksum(algorithm: ChecksumAlgorithm, pieces: readonly Uint8Array[]): Buffer {
   const running = createChecksum(algorithm);
@@ -115,7 +126,7 @@ describe('checksum names and values', () => {
       assert.equal(parseChecksumAlgorithm(algorithm), algorithm);
     }
     assert.equal(checksumHeaderName('CRC64NVME'), 'x-amz-checksum-crc64nvme');
-    assert.equal(parseChecksumAlgorithm('MD5'), undefined);
+    assert.equal(parseChecksumAlgorithm('MD4'), undefined);
     assert.equal(parseChecksumAlgorithm(''), undefined);
   });
 

@@ -11,13 +11,22 @@ const signing = exampleSigning('0'.repeat(64));
 const text = 'The quick brown fox jumps over the lazy dog';
 const data = Buffer.from(text);
 
-/** Values of `text` from other implementations (zlib, the CRC RevEng calculator, coreutils), base64. */
+/** Values of `text` from other implementations (zlib, the CRC RevEng calculator, coreutils, python-xxhash), base64. */
 const known: Readonly<Record<ChecksumAlgorithm, string>> = {
   CRC32: Buffer.from('414fa339', 'hex').toString('base64'),
   CRC32C: Buffer.from('22620404', 'hex').toString('base64'),
   CRC64NVME: createChecksumOf('CRC64NVME'),
+  MD5: Buffer.from('9e107d9d372bb6826bd81d3542a419d6', 'hex').toString('base64'),
   SHA1: Buffer.from('2fd4e1c67a2d28fced849ee1bb76e7391b93eb12', 'hex').toString('base64'),
   SHA256: Buffer.from('d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02d0bf37c9e592', 'hex').toString('base64'),
+  SHA512: Buffer.from(
+    '07e547d9586f6a73f73fbac0435ed76951218fb7d0c8d788a309d785436bbb64' +
+      '2e93a252a954f23912547d1e8a3b5ed6e1bfd7097821233fa0538f3db854fee6',
+    'hex',
+  ).toString('base64'),
+  XXHASH128: Buffer.from('ddd650205ca3e7fa24a1cc2e3a8a7651', 'hex').toString('base64'),
+  XXHASH3: Buffer.from('ce7d19a5418fb365', 'hex').toString('base64'),
+  XXHASH64: Buffer.from('0b242d361fda71bc', 'hex').toString('base64'),
 };
 
 /** Its own test proves this algorithm against its definition. */
@@ -34,8 +43,13 @@ const wrong: Readonly<Record<ChecksumAlgorithm, string>> = {
   CRC32: 'AAAAAA==',
   CRC32C: 'AAAAAA==',
   CRC64NVME: 'AAAAAAAAAAA=',
+  MD5: Buffer.alloc(16).toString('base64'),
   SHA1: Buffer.alloc(20).toString('base64'),
   SHA256: Buffer.alloc(32).toString('base64'),
+  SHA512: Buffer.alloc(64).toString('base64'),
+  XXHASH128: Buffer.alloc(16).toString('base64'),
+  XXHASH3: Buffer.alloc(8).toString('base64'),
+  XXHASH64: Buffer.alloc(8).toString('base64'),
 };
 
 function refused(code: string, message?: RegExp): (error: unknown) => boolean {
@@ -324,7 +338,7 @@ describe('decodePayload: chunked bodies', () => {
       () => plain({}, { declaration: { kind: 'streaming', signed: false, trailer: true } }),
       refused('MissingContentLength'),
     );
-    for (const value of ['', 'x-amz-meta-a', 'x-amz-checksum-md5', 'x-amz-checksum-crc32,x-amz-checksum-sha1']) {
+    for (const value of ['', 'x-amz-meta-a', 'x-amz-checksum-md4', 'x-amz-checksum-crc32,x-amz-checksum-sha1']) {
       assert.throws(() => streaming(data, { 'x-amz-trailer': value }), refused('InvalidRequest'), value);
     }
     assert.throws(
