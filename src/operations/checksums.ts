@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import type { ByteStream } from '../base/byte-stream.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import { ownedStream } from '../base/owned-stream.ts';
@@ -88,9 +86,17 @@ export function sealedName(algorithm: ChecksumAlgorithm): (typeof sealedNames)[C
   return sealedNames[algorithm];
 }
 
+/** A list with the MD5 for the ETag, unless the client gave its MD5 as the checksum. */
+export function withMd5(
+  checksums: readonly SealedChecksum[],
+  md5: SealedChecksum | undefined,
+): readonly SealedChecksum[] {
+  const isThere = checksums.some(({ algorithm }) => algorithm === 'md5');
+  return md5 === undefined || isThere ? checksums : [...checksums, md5];
+}
+
 /** Starts a checksum of those that are sealed. */
 function startChecksum(algorithm: SealedChecksum['algorithm']): Checksum {
-  if (algorithm === 'md5') return createHash('md5');
   const known = parseChecksumAlgorithm(algorithm);
   if (known === undefined) throw new RangeError(`checksum ${algorithm} cannot be computed`);
   return createChecksum(known);

@@ -13,8 +13,14 @@ import { S3Error, s3Error } from '../s3/s3-error.ts';
 import { uriEncode } from '../s3/uri-encoding.ts';
 import type { CompletedPart, ListedPart, WriteResult } from '../store/object-store.ts';
 import type { StagedPart } from '../uploads/upload-ledger.ts';
-import { checksumElements, type ObjectChecksums } from './checksums.ts';
-import { checkObjectSize, completedChecksum, compositeMd5, type NamedPart } from './complete-checksum.ts';
+import { checksumElements, withMd5, type ObjectChecksums } from './checksums.ts';
+import {
+  checkObjectSize,
+  checkSingleChecksum,
+  completedChecksum,
+  compositeMd5,
+  type NamedPart,
+} from './complete-checksum.ts';
 import { completedBefore } from './completed-before.ts';
 import { xmlResult, type Gateway, type ObjectRequest, type OperationResult } from './gateway.ts';
 import {
@@ -53,6 +59,7 @@ interface Completed extends WriteResult, ObjectChecksums {}
 /** CompleteMultipartUpload: see `completeParts`; where the backend takes long, the client is kept waiting by S3's way. */
 export async function completeMultipartUpload(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
   const parts = parseCompleteRequest(await request.document(maxDocumentBytes.CompleteMultipartUpload));
+  checkSingleChecksum(request.headers);
   return await patiently(request, completeParts(request, gateway, parts));
 }
 
@@ -211,8 +218,7 @@ async function uploadIndex(
   using secrets = await unwrapSecrets(gateway, request, envelope);
   const named = parts.map((part) => namedPart(secrets, part));
   const whole = completedChecksum(request.headers, checksum, named);
-  const md5 = wholeMd5 ?? compositeMd5(named);
-  const checksums = [whole, md5].filter((checksum) => checksum !== undefined);
+  const checksums = withMd5(whole === undefined ? [] : [whole], wholeMd5 ?? compositeMd5(named));
   const index: ObjectIndex = {
     totalPlaintextBytes: totalBytes(parts),
     parts: parts.map(({ partNumber, plaintextBytes, attemptTag }): IndexPart => ({

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readAll, streamOf } from '../base/streams.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import type { DecodedPayload } from '../s3/payload.ts';
-import { sealedChecksums, summed } from './checksums.ts';
+import { sealedChecksums, summed, withMd5 } from './checksums.ts';
 import type { ContentChecksums, NewContent } from './put-object.ts';
 
 /** Content up to this length is read before it is sent, so that its MD5 can stand in the envelope. */
@@ -33,22 +33,22 @@ export async function payloadContentWithMd5(payload: DecodedPayload): Promise<Co
   const given = payload.declaredMd5();
   if (given === undefined) {
     const { body, checksums } = summed(payload.plaintext, ['md5']);
-    return { ...content, plaintext: body, checksums: () => [...content.checksums(), ...checksums()] };
+    return { ...content, plaintext: body, checksums: () => withMd5(content.checksums(), checksums()[0]) };
   }
   const md5 = sealed(given);
   // A list in the envelope has to be whole: with a trailer to come, all of it goes into the index.
   const isWhole = content.declaredChecksums.length > 0 || payload.announcedChecksum() === undefined;
   return {
     ...content,
-    declaredChecksums: isWhole ? [...content.declaredChecksums, md5] : [],
-    checksums: () => [...content.checksums(), md5],
+    declaredChecksums: isWhole ? withMd5(content.declaredChecksums, md5) : [],
+    checksums: () => withMd5(content.checksums(), md5),
   };
 }
 
 async function gathered(payload: DecodedPayload): Promise<Content> {
   const { plaintextBytes } = payload;
   const bytes = await readAll(payload.plaintext, plaintextBytes, tooLong);
-  const all = [...sealedChecksums(payload.checksums()), sealed(createHash('md5').update(bytes).digest())];
+  const all = withMd5(sealedChecksums(payload.checksums()), sealed(createHash('md5').update(bytes).digest()));
   return { plaintext: streamOf(bytes), plaintextBytes, declaredChecksums: all, checksums: () => all };
 }
 

@@ -1,4 +1,5 @@
 import type { SealedChecksum } from '../envelope/envelope.ts';
+import type { ChecksumAlgorithm } from '../s3/checksum.ts';
 import { copyDirective } from '../s3/copy-source.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { renderCopyResult } from '../s3/response-documents.ts';
@@ -19,6 +20,8 @@ import { requestedAlgorithm } from './upload-checksum.ts';
 export interface CopyDirectives {
   readonly metadata: CopyDirective;
   readonly tags: CopyDirective;
+  /** Algorithm of the checksum that takes the place of the source's; undefined where those are taken over. */
+  readonly checksum: ChecksumAlgorithm | undefined;
 }
 
 /** A copy that is done. */
@@ -36,6 +39,7 @@ export async function copyObject(request: ObjectRequest, gateway: Gateway): Prom
   const directives = {
     metadata: copyDirective(request.headers, 'metadata'),
     tags: copyDirective(request.headers, 'tagging'),
+    checksum: requestedAlgorithm(request.headers),
   };
   refuseUnchanged(request, directives);
   const copying = withCopySource(request, gateway, async (source) =>
@@ -52,10 +56,12 @@ async function copyFrom(
 ): Promise<Copied> {
   checkCopiedSize(source.sizeBytes);
   checkSize(source.sizeBytes, request.policy.limits.maxObjectBytes);
-  const within = source.request.backend === request.backend && hasSameForm(source, request);
-  return within && (await hasMd5(source, request, gateway)) && (await hasChecksum(source, request, gateway))
-    ? copyWithinBackend(source, request, gateway, directives)
-    : copyThroughGateway(source, request, gateway, directives);
+  const hasForm = source.request.backend === request.backend && hasSameForm(source, request);
+  const within = hasForm && (await hasMd5(source, request, gateway));
+  const known = within ? await knownChecksums(source, request, gateway, directives) : undefined;
+  return known === undefined
+    ? copyThroughGateway(source, request, gateway, directives)
+    : copyWithinBackend(source, request, gateway, { ...directives, checksums: known });
 }
 
 /** Whether what is stored at the source is also what has to be stored at the destination. */
@@ -63,16 +69,24 @@ function hasSameForm({ opened }: CopySource, { policy }: ObjectRequest): boolean
   return (opened !== undefined) === (policy.encryption.mode === 'required');
 }
 
-/** Whether the copy needs no other checksum than the source has; the backend computes those of what is not encrypted. */
-async function hasChecksum(
+/**
+ * The checksums that the copy gets without a look at its bytes; undefined where the one asked for has to be computed. The
+ * backend computes those of what is not encrypted.
+ */
+async function knownChecksums(
   { opened, request: source, head }: CopySource,
   request: ObjectRequest,
   gateway: Gateway,
-): Promise<boolean> {
-  const asked = requestedAlgorithm(request.headers);
-  if (asked === undefined || opened === undefined) return true;
+  { checksum }: CopyDirectives,
+): Promise<readonly SealedChecksum[] | undefined> {
+  if (opened === undefined) return [];
+  const { checksums: announced } = opened.metadata;
+  if (checksum === undefined) return announced;
+  const name = sealedName(checksum);
   const { checksums } = await objectChecksums(source, gateway, opened, head);
-  return checksums.some(({ algorithm, type }) => algorithm === sealedName(asked) && type === 'full-object');
+  const known = checksums.find(({ algorithm, type }) => algorithm === name && type === 'full-object');
+  if (known === undefined) return undefined;
+  return [known, ...(showsMd5(request) && !isMd5(known) ? announced.filter(isMd5) : [])];
 }
 
 /** Whether the copy gets the MD5 that it has to have from its source. */

@@ -13,7 +13,6 @@ import type { Gateway, ObjectRequest } from './gateway.ts';
 import { objectChecksums } from './object-checksums.ts';
 import { storeEncrypted, storePlain } from './put-object.ts';
 import { showsMd5, shownEtag } from './shown-etag.ts';
-import { requestedAlgorithm } from './upload-checksum.ts';
 
 /** Ten tags with keys of 128 and values of 256 characters, escaped. */
 const maxTaggingBytes = 64 * 1024;
@@ -33,7 +32,7 @@ export async function copyThroughGateway(
     ...directives,
     maxUserBytes: encrypts ? maxUserMetadataBytes : maxMetadataBytes,
   });
-  const known = await sourceChecksums(source, request, gateway);
+  const known = await sourceChecksums(source, request, gateway, directives);
   const content = summed(await readCopySource(source, gateway), known.toCompute);
   const checksums = (): readonly SealedChecksum[] => [...known.sealed, ...content.checksums()];
   const object = { headers: { ...copied, ...tags }, plaintext: content.body, plaintextBytes: source.sizeBytes };
@@ -57,22 +56,22 @@ interface KnownChecksums {
   readonly toCompute: readonly SealedChecksum['algorithm'][];
 }
 
-/** A composite checksum is of parts, which the copy has not: S3 too gives the copy one of the whole in its place. */
+/**
+ * The one asked for takes the place of all others. A composite checksum is of parts, which the copy has not: S3 too gives
+ * the copy one of the whole in its place.
+ */
 async function sourceChecksums(
   { opened, request: source, head }: CopySource,
   request: ObjectRequest,
   gateway: Gateway,
+  { checksum: asked }: CopyDirectives,
 ): Promise<KnownChecksums> {
   const all = opened === undefined ? [] : (await objectChecksums(source, gateway, opened, head)).checksums;
-  const sealed = all.filter(({ type }) => type === 'full-object');
-  const asked = requestedAlgorithm(request.headers);
-  const wanted = new Set([
-    ...all.map(({ algorithm }) => algorithm),
-    ...(asked === undefined ? [] : [sealedName(asked)]),
-  ]);
+  const wanted = new Set(asked === undefined ? all.map(({ algorithm }) => algorithm) : [sealedName(asked)]);
   // Of the MD5 it is the destination's policy that says whether it is worth computing.
   if (showsMd5(request)) wanted.add('md5');
-  else wanted.delete('md5');
+  else if (asked === undefined && all.length > 1) wanted.delete('md5');
+  const sealed = all.filter(({ algorithm, type }) => type === 'full-object' && wanted.has(algorithm));
   for (const { algorithm } of sealed) wanted.delete(algorithm);
   return { sealed, toCompute: [...wanted] };
 }

@@ -1,4 +1,4 @@
-import { envelopeHeader } from '../envelope/envelope.ts';
+import { envelopeHeader, type SealedChecksum } from '../envelope/envelope.ts';
 import { evaluateConditions, requestConditions } from '../s3/conditions.ts';
 import { mapConditions } from '../s3/etag.ts';
 import { copiedObjectHeaders, maxMetadataBytes, maxUserMetadataBytes } from '../s3/object-headers.ts';
@@ -12,6 +12,11 @@ import type { OpenedObject } from './object-decryption.ts';
 import { encryptedHeaders } from './object-encryption.ts';
 import { sealedMd5, showsMd5, shownEtag } from './shown-etag.ts';
 
+/** A copy of which everything is known before: also the checksums that are sealed with it. */
+export interface KnownCopy extends CopyDirectives {
+  readonly checksums: readonly SealedChecksum[];
+}
+
 /**
  * A copy that the backend makes: no byte of the object passes through the gateway. What is encrypted stays as it is, with
  * its layout, suite and segment size; only its key is wrapped anew, for the destination, and its metadata sealed again.
@@ -20,7 +25,7 @@ export async function copyWithinBackend(
   source: CopySource,
   request: ObjectRequest,
   gateway: Gateway,
-  directives: CopyDirectives,
+  directives: KnownCopy,
 ): Promise<Copied> {
   const { bucket, key, backend, signal } = request;
   const form =
@@ -41,7 +46,7 @@ export async function copyWithinBackend(
     { signal },
   );
   const etag = await copiedEtag(copied.etag, source, request, gateway);
-  return { ...copied, etag, checksums: source.opened?.metadata.checksums ?? [] };
+  return { ...copied, etag, checksums: directives.checksums };
 }
 
 /** What is sealed with the source is sealed with its copy. */
@@ -91,7 +96,7 @@ function plainForm(source: CopySource, { headers }: ObjectRequest, directives: C
 async function encryptedForm(
   source: CopySource,
   opened: OpenedObject,
-  { request, gateway, directives }: { request: ObjectRequest; gateway: Gateway; directives: CopyDirectives },
+  { request, gateway, directives }: { request: ObjectRequest; gateway: Gateway; directives: KnownCopy },
 ): Promise<Form> {
   const { secrets, metadata, plaintextBytes, envelope } = opened;
   const { suite, segmentSizeBytes, layout, floeHeader } = envelope;
@@ -100,7 +105,7 @@ async function encryptedForm(
     headers: copiedHeaders(source, request.headers, directives, maxUserMetadataBytes),
     plaintextBytes,
     payload: { suite, segmentSizeBytes, layout, ...(floeHeader === undefined ? {} : { floeHeader }) },
-    metadata,
+    metadata: { ...metadata, checksums: directives.checksums },
   });
   // The envelope is part of the metadata, so the backend must never take over the source's.
   return { headers, metadata: 'REPLACE', conditions: mapConditions(requestConditions(request.headers)) };

@@ -13,7 +13,7 @@ import {
 } from '../s3/object-headers.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { Headers, WriteResult } from '../store/object-store.ts';
-import { checksumHeaders } from './checksums.ts';
+import { objectChecksumHeaders } from './checksums.ts';
 import { payloadContent, payloadContentWithMd5 } from './content-md5.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { encryptedHeaders } from './object-encryption.ts';
@@ -36,7 +36,10 @@ export async function putObject(request: ObjectRequest, gateway: Gateway): Promi
     ? await storeEncrypted(request, gateway, { headers, ...content })
     : await storePlain(request, { headers, ...content });
   const etag = shownEtag(request, stored.etag, { checksums: content.checksums(), partCount: 1 });
-  return { status: 200, headers: { ...responseObjectHeaders(stored.headers), ...checksumHeaders(payload), etag } };
+  return {
+    status: 200,
+    headers: { ...responseObjectHeaders(stored.headers), ...objectChecksumHeaders(payload), etag },
+  };
 }
 
 /** @throws S3Error EntityTooLarge */

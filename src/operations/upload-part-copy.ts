@@ -1,5 +1,10 @@
 import type { ByteStream } from '../base/byte-stream.ts';
-import { checkCopySourceRange, parseCopySourceRange, type CopySourceRange } from '../s3/copy-source.ts';
+import {
+  checkCopySourceRange,
+  parseCopySource,
+  parseCopySourceRange,
+  type CopySourceRange,
+} from '../s3/copy-source.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
 import { parsePartNumber } from '../s3/request-documents.ts';
 import { renderCopyResult } from '../s3/response-documents.ts';
@@ -20,6 +25,7 @@ import { showsMd5 } from './shown-etag.ts';
 export async function uploadPartCopy(request: ObjectRequest, gateway: Gateway): Promise<OperationResult> {
   const partNumber = parsePartNumber(request.query.get('partNumber') ?? '');
   const range = parseCopySourceRange(request.headers['x-amz-copy-source-range']);
+  parseCopySource(request.headers['x-amz-copy-source'] ?? '');
   const upload = await openUpload(request);
   const copying = withCopySource(request, gateway, async (source) => {
     const sizeBytes = range === undefined ? source.sizeBytes : range.last - range.first + 1;
