@@ -184,6 +184,25 @@ describe('CopyObject', () => {
     }
   });
 
+  it('gives a copy the checksum that is asked for in place of those of its source', async () => {
+    const bytes = seededBytes('replaced', 100_000);
+    const crc32 = { 'x-amz-checksum-crc32': checksumOf('crc32', bytes) };
+    const put = await suite.s3.put('alpha', 'summed', bytes, crc32);
+    assert.equal(put.headers['x-amz-checksum-type'], 'FULL_OBJECT');
+    for (const [to, name] of [
+      ['alpha', 'sha1'],
+      ['far', 'crc32c'],
+      ['beta', 'crc32'],
+    ] as const) {
+      const asked = { 'x-amz-checksum-algorithm': name.toUpperCase() };
+      const answer = await suite.copy('alpha/summed', to, 'resummed', asked);
+      const { headers } = await suite.expectCopy(answer, to, 'resummed', bytes);
+      const sums = Object.entries(headers).filter(([header]) => /^x-amz-checksum-(?!type)/.test(header));
+      assert.deepEqual(sums, [[`x-amz-checksum-${name}`, checksumOf(name, bytes)]]);
+      assert.equal(textOf(answer.xml, `Checksum${name.toUpperCase()}`), checksumOf(name, bytes));
+    }
+  });
+
   it('copies what is there now of a source that is written again and again', async () => {
     const states = ['a'.repeat(100_000), 'b'.repeat(200_000)];
     await suite.s3.put('alpha', 'busy', states[0] ?? '');

@@ -97,8 +97,10 @@ const typesOf: Readonly<Record<ChecksumName, readonly Type[]>> = {
   crc32: ['COMPOSITE', 'FULL_OBJECT'],
   crc32c: ['COMPOSITE', 'FULL_OBJECT'],
   crc64nvme: ['FULL_OBJECT'],
+  md5: ['COMPOSITE'],
   sha1: ['COMPOSITE'],
   sha256: ['COMPOSITE'],
+  sha512: ['COMPOSITE'],
 };
 
 describe('checksums of multipart objects', () => {

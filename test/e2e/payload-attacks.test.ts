@@ -57,7 +57,7 @@ describe('a body that is not what the client said', () => {
         (name) => [{ [`x-amz-checksum-${name}`]: checksumOf(name, otherBody) }, '400 BadDigest'] as const,
       ),
       ...checksumNames.map((name) => [{ [`x-amz-checksum-${name}`]: 'AA' }, '400 InvalidRequest'] as const),
-      [{ 'x-amz-checksum-xxhash64': 'AAAAAAAAAAA=' }, '501 NotImplemented'],
+      [{ 'x-amz-checksum-crc16': 'AAAAAAAAAAA=' }, '501 NotImplemented'],
       [{ 'x-amz-sdk-checksum-algorithm': 'CRC32' }, '400 InvalidRequest'],
       [
         { 'x-amz-sdk-checksum-algorithm': 'CRC32', 'x-amz-checksum-sha1': checksumOf('sha1', otherBody) },

@@ -57,7 +57,8 @@ describe('ETags under etag: md5', () => {
       const key = `of ${size}`;
       const contentMd5 = md5(bytes).toString('base64');
       const crc = { 'x-amz-checksum-sha256': createHash('sha256').update(bytes).digest('base64') };
-      for (const headers of [{}, { 'content-md5': contentMd5 }, crc, { ...crc, 'content-md5': contentMd5 }]) {
+      const sum = { 'x-amz-checksum-md5': contentMd5 };
+      for (const headers of [{}, { 'content-md5': contentMd5 }, crc, { ...crc, 'content-md5': contentMd5 }, sum]) {
         const name = `${size} ${JSON.stringify(headers)}`;
         const put = await s3.put('md5', key, bytes, headers);
         assert.deepEqual([put.outcome, put.etag], ['200', expected], name);

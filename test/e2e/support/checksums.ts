@@ -30,22 +30,32 @@ function crc(size: 4 | 8, polynomial: bigint): (bytes: Uint8Array) => Buffer {
 const digest = (name: string) => (bytes: Uint8Array) => createHash(name).update(bytes).digest();
 
 /**
- * The checksums that S3 knows, by the last part of their header's name. Polynomials are reflected: CRC-32 of ISO 3309,
+ * The checksums that S3 knows but those of xxHash, by the last part of their header's name. Polynomials are reflected: CRC-32 of ISO 3309,
  * CRC-32C of RFC 3720 appendix B.4, CRC-64/NVME of the NVM Command Set Specification 1.0 section 5.2.1.3.4.
  */
 const checksums = {
   crc32: crc(4, 0xedb88320n),
   crc32c: crc(4, 0x82f63b78n),
   crc64nvme: crc(8, 0x9a6c9329ac4bc9b5n),
+  md5: digest('md5'),
   sha1: digest('sha1'),
   sha256: digest('sha256'),
+  sha512: digest('sha512'),
 } as const satisfies Record<string, (bytes: Uint8Array) => Buffer>;
 
 /** Name of a checksum in lower case, as in `x-amz-checksum-crc32c`. */
 export type ChecksumName = keyof typeof checksums;
 
 /** All of them. */
-export const checksumNames = ['crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'] as const satisfies ChecksumName[];
+export const checksumNames = [
+  'crc32',
+  'crc32c',
+  'crc64nvme',
+  'md5',
+  'sha1',
+  'sha256',
+  'sha512',
+] as const satisfies ChecksumName[];
 
 /** Base64, as it stands in a header. */
 export function checksumOf(name: ChecksumName, bytes: Uint8Array): string {
