@@ -87,7 +87,9 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
   first answer, once a replica; and a condition that names an MD5 takes a HEAD, so that the provider can still evaluate it
   atomically by its own ETag; whoever sends one needs the action \`read\`. Opaque as before are objects that were written without
   the option (a copy onto themselves gives them an MD5), and multipart objects of which a part was completed by another ETag than
-  UploadPart answered.
+  UploadPart answered. rclone with \`provider = Minio\`, \`Ceph\` or \`AWS\` holds multipart ETags against its own and needs this
+  option, or \`use_multipart_etag = false\`. Whatever the option, no answer claims \`x-amz-server-side-encryption\` that the provider
+  did not say.
 - **Multipart uploads** have part numbers 1 to 9 999; part 10 000 is taken only where it is the last one and below 5 MiB, because the
   object's index goes behind the last part. Completing an upload again answers as the first time.
 - **User metadata** may have ${maxUserMetadataBytes} bytes (S3: 2 048); the rest is for the envelope. \`x-amz-meta-s3eg\` and

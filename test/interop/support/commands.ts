@@ -81,17 +81,18 @@ export async function s3cmd(workspace: Workspace, access: S3Access): Promise<Com
   return new CommandClient({ program: tools.s3cmd, args: ['--no-progress'], cwd, env: baseEnvironment(cwd) });
 }
 
-/** rclone with one remote for each given name, of the kind that fits any S3 server. */
+/** rclone with one remote for each given name, of the kind that fits any S3 server unless another one is named. */
 export async function rclone(
   workspace: Workspace,
   remotes: Readonly<Record<string, S3Access>>,
+  provider: 'Other' | 'Minio' = 'Other',
 ): Promise<CommandClient> {
   const cwd = await workspace.folder('rclone');
   const sections = Object.entries(remotes).map(([name, { endpoint, accessKeyId, secretAccessKey }]) =>
     [
       `[${name}]`,
       'type = s3',
-      'provider = Other',
+      `provider = ${provider}`,
       `access_key_id = ${accessKeyId}`,
       `secret_access_key = ${secretAccessKey}`,
       `endpoint = ${endpoint}`,

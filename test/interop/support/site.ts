@@ -22,10 +22,14 @@ export function ownWorkspace(): Workspace {
   return workspace;
 }
 
-/** Starts a gateway in front of a fresh backend. */
-export async function startSite(name: BackendName, workspace: Workspace): Promise<Site> {
+/** Starts a gateway in front of a fresh backend; `settings` are sections of its configuration file. */
+export async function startSite(
+  name: BackendName,
+  workspace: Workspace,
+  settings: Readonly<Record<string, object>> = {},
+): Promise<Site> {
   const backend = await startBackend(name, workspace);
-  const gateway = await Gateway.start({ workspace, backend });
+  const gateway = await Gateway.start({ workspace, backend, settings });
   const agent = await S3Agent.start(workspace);
   return { workspace, gateway, agent, client: agent.client(gateway.access) };
 }
