@@ -45,6 +45,9 @@ export const tools = {
   s3cmd: installed('python/bin/s3cmd'),
   s5cmd: installed('s5cmd/bin/s5cmd'),
   python: installed('python/bin/python'),
+  dataPython: installed('data/bin/python'),
+  barmanArchive: installed('data/bin/barman-cloud-wal-archive'),
+  barmanRestore: installed('data/bin/barman-cloud-wal-restore'),
   moto: installed('moto/bin/moto_server'),
 } as const;
 
