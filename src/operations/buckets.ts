@@ -1,20 +1,38 @@
+import { createHash } from 'node:crypto';
+
+import { readAll } from '../base/streams.ts';
 import { requestBucketHeaders } from '../s3/object-headers.ts';
 import { maxDocumentBytes, parseCreateBucketRequest } from '../s3/request-documents.ts';
 import { renderLocation } from '../s3/response-documents.ts';
-import { S3Error } from '../s3/s3-error.ts';
+import { S3Error, s3Error } from '../s3/s3-error.ts';
+import { renderTaggingDocument, type Tag } from '../s3/tagging.ts';
 import type { ListVersionsRequest, ListVersionsResult } from '../store/object-store.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 
-/** CreateBucket. */
+/** CreateBucket. Tags are set by a request of their own, since not every backend takes them with the bucket. */
 export async function createBucket(request: BucketRequest, gateway: Gateway): Promise<OperationResult> {
-  const configuration = parseCreateBucketRequest(await request.document(maxDocumentBytes.CreateBucketConfiguration));
+  const document = await request.document(maxDocumentBytes.CreateBucketConfiguration);
+  const { tags, ...configuration } = parseCreateBucketRequest(document);
   await request.backend.store.createBucket(
     request.bucket,
     { headers: requestBucketHeaders(request.headers), ...configuration },
     { signal: request.signal },
   );
   gateway.cors.forget(request.backend, request.bucket);
+  if (tags.length > 0) await tagNewBucket(request, tags);
   return { status: 200, headers: { location: `/${request.bucket}` } };
+}
+
+/** Where this fails the bucket stays, since it may have been there before: the client hears that it has no tags. */
+async function tagNewBucket({ bucket, backend, signal }: BucketRequest, tags: readonly Tag[]): Promise<void> {
+  const document = Buffer.from(renderTaggingDocument(tags));
+  const headers = { 'content-md5': createHash('md5').update(document).digest('base64') };
+  const { body } = await backend.store.subResource(
+    { operation: 'PutBucketTagging', method: 'PUT', bucket, query: { tagging: '' }, headers, document },
+    { signal },
+  );
+  if (body !== undefined)
+    await readAll(body, maxDocumentBytes.CreateBucketConfiguration, () => s3Error('InternalError'));
 }
 
 /** HeadBucket. */

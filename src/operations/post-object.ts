@@ -6,6 +6,7 @@ import { renderPostResponse } from '../s3/response-documents.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import { parseTaggingDocument, renderTaggingHeader } from '../s3/tagging.ts';
 import { uriEncode } from '../s3/uri-encoding.ts';
+import type { Headers } from '../store/object-store.ts';
 import type { Gateway, ObjectRequest, OperationResult, ServiceRequest } from './gateway.ts';
 import { maxPutBytes } from './put-object.ts';
 import { putUnsized } from './put-unsized.ts';
@@ -39,8 +40,8 @@ export async function postObject(posted: PostedForm, gateway: Gateway): Promise<
     const verified = verifyForm(fields, { bucket, lookup, now: Date.now() });
     const request = objectRequest(posted, gateway, verified, fields);
     const leastBytes = contentLength - form.bytesRead - maxBytesBehindFile;
-    const etag = await putUnsized(request, gateway, { body: bounded(form, verified), leastBytes });
-    return answer(request, fields, etag);
+    const told = await putUnsized(request, gateway, { body: bounded(form, verified), leastBytes });
+    return answer(request, fields, told);
   } catch (error) {
     await form.discard();
     throw error;
@@ -115,7 +116,8 @@ async function* bounded(form: UploadForm, verified: VerifiedForm): AsyncGenerato
   }
 }
 
-function answer(request: ObjectRequest, fields: FormFields, etag: string): OperationResult {
+function answer(request: ObjectRequest, fields: FormFields, told: Headers): OperationResult {
+  const etag = told['etag'] ?? '';
   const { bucket, key, origin } = request;
   const location = `${origin}/${bucket}/${uriEncode(key, false)}`;
   const redirect = redirectTarget(fields.get('success_action_redirect') ?? fields.get('redirect'));
@@ -123,7 +125,7 @@ function answer(request: ObjectRequest, fields: FormFields, etag: string): Opera
     for (const [name, value] of Object.entries({ bucket, key, etag })) redirect.searchParams.set(name, value);
     return { status: 303, headers: { location: redirect.href, etag } };
   }
-  const headers = { location, etag };
+  const headers = { ...told, location };
   switch (fields.get('success_action_status')) {
     case '200':
       return { status: 200, headers };

@@ -10,6 +10,7 @@ import { s3Error } from '../s3/s3-error.ts';
 import { abortMultipartUpload } from './abort-multipart-upload.ts';
 import { completeParts } from './complete-multipart-upload.ts';
 import { createMultipartUpload } from './create-multipart-upload.ts';
+import type { Headers } from '../store/object-store.ts';
 import type { Gateway, ObjectRequest, OperationResult } from './gateway.ts';
 import { minPartBytes } from './multipart-upload.ts';
 import { putObject } from './put-object.ts';
@@ -30,20 +31,24 @@ export interface UnsizedBody {
 /**
  * Stores an object whose length is not announced, as S3's protocol wants it announced: a small one is read first; a large
  * one becomes an upload of two parts, the first of the length that is certain, streamed, the second of the rest.
- * @returns The object's ETag.
+ * @returns Headers that tell of the object: its ETag, and the checksum that is kept with it.
  */
-export async function putUnsized(request: ObjectRequest, gateway: Gateway, unsized: UnsizedBody): Promise<string> {
+export async function putUnsized(request: ObjectRequest, gateway: Gateway, unsized: UnsizedBody): Promise<Headers> {
   const reader = new ByteReader(unsized.body);
   try {
     if (unsized.leastBytes < minPartBytes) {
       const bytes = await readAll(reader.rest(), minPartBytes + maxRestBytes, tooLong);
       const { headers } = await putObject({ ...request, payload: () => payloadOf(request.headers, bytes) }, gateway);
-      return headers['etag'] ?? '';
+      return Object.fromEntries(Object.entries(headers).filter(([name]) => name === 'etag' || isChecksum(name)));
     }
-    return await inTwoParts(request, gateway, { reader, leastBytes: unsized.leastBytes });
+    return { etag: await inTwoParts(request, gateway, { reader, leastBytes: unsized.leastBytes }) };
   } finally {
     await reader.close();
   }
+}
+
+function isChecksum(name: string): boolean {
+  return name.startsWith('x-amz-checksum-');
 }
 
 interface Source {

@@ -61,7 +61,7 @@ export function requestedAlgorithm(headers: RequestHeaders): ChecksumAlgorithm |
  * @throws S3Error InvalidRequest for one that is not known.
  */
 export function requestedChecksumType(headers: RequestHeaders): UploadChecksum['type'] | undefined {
-  const text = headers['x-amz-checksum-type']?.trim();
+  const text = headers['x-amz-checksum-type']?.trim().toUpperCase();
   if (text === undefined || text === 'COMPOSITE' || text === 'FULL_OBJECT') return text;
   throw s3Error('InvalidRequest', 'Value for x-amz-checksum-type header is invalid.');
 }

@@ -29,7 +29,7 @@ export function parseCopySource(header: string): CopySourceName {
   const address = decode(mark < 0 ? header : header.slice(0, mark)).replace(/^\//, '');
   if (address.startsWith('arn:')) throw s3Error('NotImplemented', 'Copies from access points are not implemented.');
   const slash = address.indexOf('/');
-  if (slash < 0) throw invalid('Copy Source must mention the source bucket and key: sourcebucket/sourcekey');
+  if (slash < 0) throw invalid('Invalid copy source object key');
   const [bucket, key] = [address.slice(0, slash), address.slice(slash + 1)];
   checkBucket(bucket);
   if (key === '' || key.includes('\0')) throw invalid('Invalid copy source object key');

@@ -1,6 +1,7 @@
 import { checkKeyLength } from './address.ts';
 import { checksumAlgorithms } from './checksum.ts';
 import { s3Error, type S3Error } from './s3-error.ts';
+import { tagsIn, type Tag } from './tagging.ts';
 import { parseXml, type XmlElement } from './xml.ts';
 
 /** Longest request bodies that are read: S3's own counts of entries, each as long as escaping can make it. */
@@ -103,16 +104,21 @@ export function parsePartNumber(text: string): number {
 
 /**
  * Reads the body of CreateBucket, which may be empty.
- * @throws S3Error MalformedXML; NotImplemented for tags and directory buckets.
+ * @throws S3Error MalformedXML, InvalidTag, BadRequest (too many tags); NotImplemented for directory buckets.
  */
-export function parseCreateBucketRequest(body: string | Uint8Array): { readonly locationConstraint?: string } {
-  if (body.length === 0) return {};
+export function parseCreateBucketRequest(body: string | Uint8Array): {
+  readonly locationConstraint?: string;
+  readonly tags: readonly Tag[];
+} {
+  if (body.length === 0) return { tags: [] };
   const name = 'CreateBucketConfiguration';
   const root = parseRoot(name, body, ['LocationConstraint', 'Location', 'Bucket', 'Tags']);
-  const refused = root.children().find((child) => child.name !== 'LocationConstraint');
+  const refused = root.children().find(({ name }) => name === 'Location' || name === 'Bucket');
   if (refused !== undefined) throw s3Error('NotImplemented', `${refused.name} in ${name} is not implemented.`);
   const locationConstraint = single(root, 'LocationConstraint')?.text().trim() ?? '';
-  return locationConstraint === '' ? {} : { locationConstraint };
+  const set = single(root, 'Tags');
+  const tags = set === undefined ? [] : tagsIn(set, 'Bucket');
+  return locationConstraint === '' ? { tags } : { locationConstraint, tags };
 }
 
 function parseRoot(

@@ -1,5 +1,5 @@
 import { s3Error } from './s3-error.ts';
-import { element, parseXml, s3Namespace, xmlDocument } from './xml.ts';
+import { element, parseXml, s3Namespace, xmlDocument, type XmlElement } from './xml.ts';
 
 /** One tag of an object or a bucket. */
 export interface Tag {
@@ -60,6 +60,14 @@ export function parseTaggingDocument(document: Uint8Array, of: keyof typeof maxT
   const sets = root.children('TagSet');
   const [set] = sets;
   if (root.name !== 'Tagging' || set === undefined || sets.length > 1) throw s3Error('MalformedXML');
+  return tagsIn(set, of);
+}
+
+/**
+ * The tags that an element holds.
+ * @throws S3Error MalformedXML, InvalidTag, BadRequest (too many).
+ */
+export function tagsIn(set: XmlElement, of: keyof typeof maxTags): readonly Tag[] {
   const tags = set.children().map((tag) => {
     const [key, value] = [tag.textOf('Key'), tag.textOf('Value')];
     if (tag.name !== 'Tag' || key === undefined || value === undefined) throw s3Error('MalformedXML');

@@ -4,6 +4,10 @@ import { describe, it } from 'node:test';
 import { suiteWithGateway } from './support/suite.ts';
 import { all, textOf } from './support/xml.ts';
 
+const tagged = (tags: string): string =>
+  '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
+  `<Tags>${tags}</Tags></CreateBucketConfiguration>`;
+
 describe('buckets', () => {
   const suite = suiteWithGateway();
 
@@ -52,6 +56,17 @@ describe('buckets', () => {
     assert.equal(xml.text, 'eu-central-1');
     const head = await s3.send({ method: 'HEAD', bucket: 'elsewhere' });
     assert.equal(head.headers['x-amz-bucket-region'], 'eu-central-1');
+  });
+
+  it('can be created with tags', async () => {
+    const { s3 } = suite;
+    const body = tagged('<Tag><Key>team</Key><Value>blue</Value></Tag>');
+    assert.equal((await s3.send({ method: 'PUT', bucket: 'tagged', body })).outcome, '200');
+    const { text } = await s3.send({ method: 'GET', bucket: 'tagged', query: { tagging: '' } });
+    assert.match(text, /<TagSet><Tag><Key>team<\/Key><Value>blue<\/Value><\/Tag><\/TagSet>/);
+    const wrong = tagged('<Tag><Key>aws:reserved</Key><Value>x</Value></Tag>');
+    assert.equal((await s3.send({ method: 'PUT', bucket: 'not-tagged', body: wrong })).outcome, '400 InvalidTag');
+    assert.equal((await s3.send({ method: 'HEAD', bucket: 'not-tagged' })).outcome, '404');
   });
 
   it('that exist are not created again, and those that do not are no buckets', async () => {

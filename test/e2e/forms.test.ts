@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 
 import { seededBytes } from './support/bytes.ts';
+import { checksumOf } from './support/checksums.ts';
 import { rootCredentials } from './support/gateway.ts';
 import type { S3Response } from './support/response.ts';
 import { amzDate, hmac, signingKey } from './support/signing.ts';
@@ -134,6 +135,21 @@ describe('form uploads', () => {
   });
 
   const crc = 'x-amz-checksum-crc32';
+
+  it('are answered with the checksum that is kept', async () => {
+    const file = seededBytes('summed form', 5000);
+    const value = checksumOf('crc32', file);
+    const { headers } = await post(suite, encode({ fields: { key: 'summed', [crc]: value }, file }));
+    assert.deepEqual([headers[crc], headers['x-amz-checksum-type']], [value, 'FULL_OBJECT']);
+    const head = await suite.s3.send({
+      method: 'HEAD',
+      bucket: 'forms',
+      key: 'summed',
+      headers: { 'x-amz-checksum-mode': 'ENABLED' },
+    });
+    assert.equal(head.headers[crc], value);
+  });
+
   const refused: [string, Upload, string][] = [
     ['another signature', { fields: { key: 'no' }, breakSignature: true }, '403 SignatureDoesNotMatch'],
     ['an expired policy', { fields: { key: 'no' }, expiresMs: -1000 }, '403 AccessDenied'],

@@ -88,19 +88,37 @@ describe('parseCompleteRequest', () => {
   }
 });
 
+const tag = (key: string, value: string): string => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`;
+const tags = (inner: string): unknown => parseCreateBucketRequest(wrap(`<Tags>${inner}</Tags>`));
+
 describe('parseCreateBucketRequest', () => {
   it('reads the location, which may be missing', () => {
-    assert.deepEqual(parseCreateBucketRequest(''), {});
-    assert.deepEqual(parseCreateBucketRequest(new Uint8Array(0)), {});
-    assert.deepEqual(parseCreateBucketRequest(wrap('')), {});
-    assert.deepEqual(parseCreateBucketRequest(wrap('<LocationConstraint/>')), {});
+    assert.deepEqual(parseCreateBucketRequest(''), { tags: [] });
+    assert.deepEqual(parseCreateBucketRequest(new Uint8Array(0)), { tags: [] });
+    assert.deepEqual(parseCreateBucketRequest(wrap('')), { tags: [] });
+    assert.deepEqual(parseCreateBucketRequest(wrap('<LocationConstraint/>')), { tags: [] });
     assert.deepEqual(parseCreateBucketRequest(wrap('<LocationConstraint> eu-west-1\n</LocationConstraint>')), {
       locationConstraint: 'eu-west-1',
+      tags: [],
     });
   });
 
+  it('reads tags, within the limits of a bucket', () => {
+    assert.deepEqual(tags(''), { tags: [] });
+    assert.deepEqual(tags(tag('team', 'a b') + tag('empty', '')), {
+      tags: [
+        { key: 'team', value: 'a b' },
+        { key: 'empty', value: '' },
+      ],
+    });
+    assert.throws(() => tags(tag('twice', '1') + tag('twice', '2')), { code: 'InvalidTag' });
+    assert.throws(() => tags(tag('a'.repeat(129), '')), { code: 'InvalidTag' });
+    assert.throws(() => tags(Array.from({ length: 51 }, (_, n) => tag(`t${n}`, '')).join('')), { code: 'BadRequest' });
+    assert.throws(() => tags('<Tag><Key>no value</Key></Tag>'), { code: 'MalformedXML' });
+  });
+
   it('refuses what it cannot do', () => {
-    assert.throws(() => parseCreateBucketRequest(wrap('<Tags/>')), { code: 'NotImplemented' });
+    assert.throws(() => parseCreateBucketRequest(wrap('<Tags/><Tags/>')), { code: 'MalformedXML' });
     assert.throws(() => parseCreateBucketRequest(wrap('<Bucket><Type>Directory</Type></Bucket>')), {
       code: 'NotImplemented',
     });
