@@ -20,7 +20,7 @@ export class DescriptionCache {
 
   constructor(
     provider: KeyProvider,
-    { clock = systemClock, ttlMs = defaultTtlMs }: { clock?: Clock; ttlMs?: number } = {},
+    { clock = systemClock, ttlMs = provider.describeTtlMs ?? defaultTtlMs }: { clock?: Clock; ttlMs?: number } = {},
   ) {
     this.#provider = provider;
     this.#clock = clock;

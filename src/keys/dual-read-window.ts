@@ -24,6 +24,7 @@ export interface DualReadWindowOptions {
  */
 export class DualReadWindow implements KeyProvider {
   readonly name: string;
+  readonly describeTtlMs?: number;
   readonly #inner: KeyProvider;
   readonly #readPrevious: number;
   readonly #descriptions: DescriptionCache;
@@ -33,6 +34,7 @@ export class DualReadWindow implements KeyProvider {
       throw new KeyError('misconfigured', `rotation.readPrevious of key ${quoted(inner.name)} must be 0 or more`);
     }
     this.name = inner.name;
+    if (inner.describeTtlMs !== undefined) this.describeTtlMs = inner.describeTtlMs;
     this.#inner = inner;
     this.#readPrevious = readPrevious;
     this.#descriptions = new DescriptionCache(inner, { clock });

@@ -50,6 +50,8 @@ export interface KeyDescription {
 export interface KeyProvider {
   /** Name under `keys:` in the configuration; stands in every envelope. */
   readonly name: string;
+  /** How long a description may be taken for the present one, in milliseconds; by default 5 s. */
+  readonly describeTtlMs?: number;
   describe(signal?: AbortSignal): Promise<KeyDescription>;
   wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey>;
   unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes>;
