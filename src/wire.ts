@@ -32,6 +32,13 @@ export const version = '0.1.0';
 /** Buckets in which a key's canary is looked for at start; the others are checked before the first write to them. */
 const maxCanaryBuckets = 20;
 
+/** What a key is opened with: its dual-read window does not matter then. */
+export type OpenableKey = KeySettings extends infer Key
+  ? Key extends KeySettings
+    ? Omit<Key, 'readPrevious'>
+    : never
+  : never;
+
 /** A gateway that serves. */
 export interface RunningGateway {
   readonly s3: { readonly host: string; readonly port: number };
@@ -100,15 +107,22 @@ async function openKeys(settings: Settings): Promise<ReadonlyMap<string, Guarded
 }
 
 /**
- * The provider of one key, without a window; without `create` a keyring file must be there.
+ * The provider of one key, without a window; without `create` a keyring file must be there. A key service is not asked yet.
  * @throws KeyError `misconfigured`.
  */
-export function openKey(
+export async function openKey(
   name: string,
-  { file }: Pick<KeySettings, 'file'>,
+  key: OpenableKey,
   { create }: { readonly create: boolean },
 ): Promise<KeyProvider> {
-  return LocalKeyring.open({ name, file, create });
+  if (key.type === 'local') return LocalKeyring.open({ name, file: key.file, create });
+  // Loaded only where they are used: the client of a key service takes its time.
+  if (key.type === 'aws-kms') {
+    const { AwsKmsKey } = await import('./keys/aws-kms/aws-kms-key.ts');
+    return AwsKmsKey.open({ ...key, name });
+  }
+  const { VaultTransitKey } = await import('./keys/vault-transit/transit-key.ts');
+  return new VaultTransitKey({ ...key, name });
 }
 
 async function openBackends(

@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 
 import type { Policy } from '../policy/policy.ts';
 import { readTextFile, reasonOf } from './placeholders.ts';
-import type { BackendSection, ConfigFile, KeySection, PolicyFile } from './schema.ts';
-import type { BackendSettings, KeySettings, TlsSettings } from './settings.ts';
+import type { BackendSection, ConfigFile, PolicyFile } from './schema.ts';
+import type { BackendSettings, TlsSettings } from './settings.ts';
 
 /** Reports a mistake at a path of the document that is being converted. */
 export type Report = (path: readonly PropertyKey[], message: string) => void;
@@ -25,7 +25,7 @@ export function isLoopback(host: string): boolean {
 }
 
 /** A PEM text that is given as such or as the path of its file. */
-async function loadPem(value: string, path: readonly PropertyKey[], context: ConvertContext): Promise<string> {
+export async function loadPem(value: string, path: readonly PropertyKey[], context: ConvertContext): Promise<string> {
   if (value.includes('-----BEGIN ')) return value;
   try {
     const pem = await readTextFile(resolve(context.directory, value), maxPemBytes);
@@ -90,17 +90,6 @@ export async function convertBackend(
     headersTimeoutMs: section.headersTimeout,
     bodyTimeoutMs: section.bodyTimeout,
     retries: section.retries,
-  };
-}
-
-/** Converts one key; `readPrevious` is the window of keys that do not set their own. */
-export function convertKey(section: KeySection, readPrevious: number, directory: string): KeySettings {
-  // The schema refuses every other type.
-  if (section.type !== 'local') throw new TypeError(`keys of type ${section.type} are not supported`);
-  return {
-    type: 'local',
-    file: resolve(directory, section.file),
-    readPrevious: section.rotation?.readPrevious ?? readPrevious,
   };
 }
 

@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 
 import { PolicyError, PolicySet } from '../policy/policy-set.ts';
 import type { Policy } from '../policy/policy.ts';
-import { convertBackend, type ConvertContext, convertKey, convertPolicy, convertTls, isLoopback } from './convert.ts';
+import { convertBackend, type ConvertContext, convertPolicy, convertTls, isLoopback } from './convert.ts';
+import { convertKey } from './convert-keys.ts';
 import { makeCredentialsFile, type MadeCredentials } from './first-start.ts';
 import { readTextFile, reasonOf } from './placeholders.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
@@ -122,7 +123,7 @@ class SettingsLoader {
     };
     const { listen, admin, dataKeyCache, multipart, telemetry } = config;
     const backends = await this.#backends(config, context);
-    const keys = this.#keys(config, context);
+    const keys = await this.#keys(config, context);
     const policies = await this.#policies(config, source, { backends, keys });
     const credentials = await this.#credentials(config, source);
     this.#warnAboutListeners(config);
@@ -167,7 +168,7 @@ class SettingsLoader {
     return converted;
   }
 
-  #keys(config: ConfigFile, context: ConvertContext): Map<string, KeySettings> {
+  async #keys(config: ConfigFile, context: ConvertContext): Promise<Map<string, KeySettings>> {
     const readPrevious = config.rotation.readPrevious ?? 3;
     const { keys } = config;
     if (keys === undefined) {
@@ -175,7 +176,11 @@ class SettingsLoader {
     }
     const sections = Object.entries(keys);
     if (sections.length === 0) context.report(['keys'], 'must name at least one key');
-    return new Map(sections.map(([name, section]) => [name, convertKey(section, readPrevious, context.directory)]));
+    const converted = new Map<string, KeySettings>();
+    for (const [name, section] of sections) {
+      converted.set(name, await convertKey(name, section, { readPrevious, context }));
+    }
+    return converted;
   }
 
   async #policies(

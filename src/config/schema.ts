@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { actions } from '../policy/grants.ts';
+import { awsKmsKey, localKey, rotation, vaultTransitKey } from './key-schema.ts';
 import { addressBlock, duration, flag, integer, list, name, notYet, size, text } from './scalars.ts';
 
 const patterns = (max = 256) => list(text(1024), max);
@@ -123,46 +124,6 @@ const s3Backend = z.strictObject({
 const filesystemBackend = z.strictObject({
   type: z.literal('filesystem'),
   root: text(4096).describe('Directory of the objects; made where it does not exist.'),
-});
-
-const rotation = z.strictObject({
-  schedule: notYet(text(256)).optional().describe('When keys are rotated (cron).'),
-  readPrevious: integer(0, 1000)
-    .optional()
-    .describe('How many versions before the current one may still be read; default: 3.'),
-});
-
-const keyRotation = rotation.optional().describe('Overrides the section `rotation` for this key.');
-const timeoutMs = integer(1, 60_000).prefault(2000).describe('Longest wait for an answer in milliseconds.');
-const keyRetries = integer(0, 10).prefault(3).describe('Further tries of a call.');
-
-const localKey = z.strictObject({
-  type: z.literal('local'),
-  file: text(4096).describe('Keyring file, mode 0600; made where it does not exist.'),
-  rotation: keyRotation,
-});
-
-const awsKmsKey = z.strictObject({
-  type: notYet(z.literal('aws-kms')),
-  keyId: text(2048).describe('Id, ARN or alias of the key.'),
-  previousKeyIds: list(text(2048), 100).prefault([]).describe('Keys that may still be read with.'),
-  region: text(64).optional().describe('Region of the key.'),
-  endpoint: text(2048).optional().describe('Address, where it is not the service of AWS.'),
-  timeoutMs,
-  retries: keyRetries,
-  rotation: keyRotation,
-});
-
-const vaultTransitKey = z.strictObject({
-  type: notYet(z.literal('vault-transit')),
-  address: text(2048).describe('Address of the server.'),
-  mount: text(256).prefault('transit').describe('Mount path of the engine.'),
-  key: text(256).describe('Name of the key.'),
-  namespace: text(256).optional().describe('Namespace.'),
-  auth: z.looseObject({ method: z.enum(['token', 'approle', 'kubernetes']).describe('How to log in.') }),
-  timeoutMs,
-  retries: keyRetries,
-  rotation: keyRotation,
 });
 
 const encryption = z

@@ -53,7 +53,59 @@ export interface LocalKeySettings {
   readonly readPrevious: number;
 }
 
-export type KeySettings = LocalKeySettings;
+/** What every key service has that is asked over the network. */
+export interface KeyServiceSettings {
+  /** How many versions before the current one may still be read. */
+  readonly readPrevious: number;
+  /** Longest wait for one answer; a call with all its tries ends after twice that time. */
+  readonly timeoutMs: number;
+  /** Further tries of a call that got no answer. */
+  readonly retries: number;
+}
+
+/** How to log in to Vault; `mount` is the path of the method without `auth/`. */
+export type VaultAuthSettings =
+  | { readonly method: 'token'; readonly token?: string; readonly tokenFile?: string }
+  | {
+      readonly method: 'approle';
+      readonly mount: string;
+      readonly roleId: string;
+      readonly secretId?: string;
+      readonly secretIdFile?: string;
+    }
+  | { readonly method: 'kubernetes'; readonly mount: string; readonly role: string; readonly tokenFile: string }
+  | { readonly method: 'cert'; readonly mount: string; readonly role?: string };
+
+export interface VaultTransitKeySettings extends KeyServiceSettings {
+  readonly type: 'vault-transit';
+  /** Scheme, host and port. */
+  readonly address: string;
+  readonly mount: string;
+  readonly key: string;
+  readonly namespace?: string;
+  readonly auth: VaultAuthSettings;
+  /** PEM texts, already read from their files. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+}
+
+export interface AwsKmsKeySettings extends KeyServiceSettings {
+  readonly type: 'aws-kms';
+  /** Id, ARN, alias or alias ARN. */
+  readonly keyId: string;
+  readonly previousKeyIds: readonly string[];
+  readonly region?: string;
+  readonly endpoint?: string;
+  /** Undefined: what the AWS SDK finds. */
+  readonly credentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+  readonly profile?: string;
+  readonly assumeRole?: { readonly roleArn: string; readonly externalId?: string; readonly sessionName: string };
+}
+
+export type KeySettings = LocalKeySettings | AwsKmsKeySettings | VaultTransitKeySettings;
 
 export interface DataKeyCacheSettings {
   readonly ttlMs: number;

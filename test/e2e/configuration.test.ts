@@ -98,9 +98,6 @@ rotation: { schedule: "0 3 1 * *" }
 telemetry: { otlpEndpoint: "http://127.0.0.1:4317" }
 multipart: { ledger: valkey, url: "redis://127.0.0.1" }
 backends: { b: { type: s3, endpoint: "http://127.0.0.1:1", credentials: aws-default } }
-keys:
-  one: { type: aws-kms, keyId: alias/x }
-  two: { type: vault-transit, address: "http://v", key: k, auth: { method: token } }
 policies:
   - name: a
     compression: { algorithm: gzip }
@@ -120,8 +117,6 @@ policies:
       'multipart.ledger',
       'multipart.url',
       'backends.b.credentials',
-      'keys.one.type',
-      'keys.two.type',
       'policies[0].compression.algorithm',
       'policies[0].limits.requestsPerSecond',
       'policies[0].limits.bytesPerSecond',

@@ -26,15 +26,19 @@ function policyRisks({ policies }: Settings): string[] {
 
 function keyRisks({ keys, backends }: Settings): string[] {
   const risks: string[] = [];
-  for (const [name, { file, readPrevious }] of keys) {
-    for (const [backendName, backend] of backends) {
-      if (backend.type !== 'filesystem' || !isWithin(file, backend.root)) continue;
-      risks.push(`keys.${name}.file: the keyring lies among the objects of backend "${backendName}": keep it apart`);
-    }
-    if (readPrevious > 0) continue;
+  for (const [name, key] of keys) {
+    if (key.type === 'local') risks.push(...misplacedKeyring(name, key.file, backends));
+    if (key.readPrevious > 0) continue;
     risks.push(`keys.${name}: with rotation.readPrevious 0 a rotation makes every older object unreadable`);
   }
   return risks;
+}
+
+function misplacedKeyring(name: string, file: string, backends: Settings['backends']): string[] {
+  const around = [...backends].filter(([, backend]) => backend.type === 'filesystem' && isWithin(file, backend.root));
+  return around.map(
+    ([backend]) => `keys.${name}.file: the keyring lies among the objects of backend "${backend}": keep it apart`,
+  );
 }
 
 function isWithin(path: string, directory: string): boolean {

@@ -1,4 +1,4 @@
-import type { BackendSettings, Credential, Settings } from '../../config/settings.ts';
+import type { BackendSettings, Credential, KeySettings, Settings } from '../../config/settings.ts';
 import { byteText } from '../byte-text.ts';
 
 type Policy = Settings['policies'][number];
@@ -26,9 +26,10 @@ interface ServedBackend {
 interface ServedKey {
   readonly name: string;
   readonly type: string;
-  readonly file: string;
+  /** Keyring file, or the key's place in its key service. */
+  readonly at: string;
   readonly readPrevious: number;
-  /** Versions that it has; missing where there is no keyring yet. */
+  /** Versions in the keyring; missing where there is none yet, and for key services, which are not asked. */
   readonly versions?: number;
 }
 
@@ -44,13 +45,19 @@ export function describeServed(settings: Settings, keyVersions: ReadonlyMap<stri
       type: backend.type,
       at: backend.type === 's3' ? backend.endpoint : backend.root,
     })),
-    keys: Array.from(settings.keys, ([name, { type, file, readPrevious }]) => {
+    keys: Array.from(settings.keys, ([name, key]) => {
       const versions = keyVersions.get(name);
-      return { name, type, file, readPrevious, ...(versions === undefined ? {} : { versions }) };
+      const { type, readPrevious } = key;
+      return { name, type, at: placeOf(key), readPrevious, ...(versions === undefined ? {} : { versions }) };
     }),
     policies,
     everythingMatches: policies.some(({ match }) => Object.values(match).every(matchesAll)),
   };
+}
+
+function placeOf(key: KeySettings): string {
+  if (key.type === 'local') return key.file;
+  return key.type === 'aws-kms' ? key.keyId : `${key.address}/v1/${key.mount}/keys/${key.key}`;
 }
 
 function addressOf(scheme: string, { host, port }: { readonly host: string; readonly port: number }): string {
@@ -86,9 +93,11 @@ function credentialLines({ accessKeyId, allow }: Served['credentials'][number]):
   });
 }
 
-function keyLine({ name, type, file, readPrevious, versions }: ServedKey): string {
-  const held = versions === undefined ? 'not made yet' : `${versions} ${versions === 1 ? 'version' : 'versions'}`;
-  return `  ${name}: ${type}, ${file} (${held}; the current one and ${readPrevious} before it can be read)`;
+function keyLine({ name, type, at, readPrevious, versions }: ServedKey): string {
+  const held = versions === undefined ? [] : [`${versions} ${versions === 1 ? 'version' : 'versions'}`];
+  if (versions === undefined && type === 'local') held.push('not made yet');
+  const details = [...held, `the current one and ${readPrevious} before it can be read`].join('; ');
+  return `  ${name}: ${type}, ${at} (${details})`;
 }
 
 function policyLine({ name, match, backend, encryption, limits }: Policy): string {

@@ -35,6 +35,7 @@ export async function checkStart(settings: Settings, nowMs: number = Date.now())
 
 async function checkKeys({ keys }: Settings, { problems, warnings, keyVersions }: Findings): Promise<void> {
   for (const [name, key] of keys) {
+    if (key.type !== 'local') continue;
     if (!(await isThere(key.file))) {
       warnings.push(`keys.${name}.file: no keyring yet: ${key.file} is made at the first start`);
       continue;

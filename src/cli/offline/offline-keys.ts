@@ -58,7 +58,8 @@ export class OfflineKeys implements AsyncDisposable {
       files.set(name ?? keyring, resolve(cwd, file));
     }
     const providers = new Map<string, KeyProvider>();
-    for (const [name, file] of files) providers.set(name, await openKey(name, { file }, { create: false }));
+    for (const [name, file] of files)
+      providers.set(name, await openKey(name, { type: 'local', file }, { create: false }));
     return new OfflineKeys(providers, fallback);
   }
 

@@ -103,7 +103,11 @@ test('a data directory and overrides come from the environment', async () => {
   assert.deepEqual([settings.listen.host, settings.listen.port], ['127.0.0.2', 0]);
   assert.deepEqual([settings.admin.host, settings.admin.port], ['localhost', 9999]);
   assert.equal(settings.telemetry.logLevel, 'silent');
-  assert.deepEqual(settings.keys.get('local')?.file, join(directory, 'elsewhere', 'keyring.json'));
+  assert.deepEqual(settings.keys.get('local'), {
+    type: 'local',
+    file: join(directory, 'elsewhere', 'keyring.json'),
+    readPrevious: 3,
+  });
 });
 
 test('a full file', async () => {

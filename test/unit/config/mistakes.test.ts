@@ -201,14 +201,56 @@ const mistakes: readonly [name: string, text: string, problems: readonly string[
     ['c.yaml:1:24: listen.tls.cert: cannot read the file: ENOENT'],
   ],
   [
-    'not yet: key types',
-    'keys: { aws: { type: aws-kms, keyId: alias/x } }',
-    ['c.yaml:1:22: keys.aws.type: is not supported yet'],
+    'AWS KMS: names that are none',
+    'keys: { aws: { type: aws-kms, keyId: "my key", previousKeyIds: [alias/x, "arn:aws:s3:::b"], region: EU } }',
+    [
+      'c.yaml:1:38: keys.aws.keyId: must be the id, ARN, alias (alias/…) or alias ARN of a key',
+      'c.yaml:1:74: keys.aws.previousKeyIds[1]: must be the id, ARN, alias (alias/…) or alias ARN of a key',
+      'c.yaml:1:101: keys.aws.region: must be a Region',
+    ],
   ],
   [
-    'not yet: vault',
-    'keys: { v: { type: vault-transit, address: "http://127.0.0.1:8200", key: k, auth: { method: token } } }',
-    ['c.yaml:1:20: keys.v.type: is not supported yet'],
+    'AWS KMS: keys of two Regions',
+    'keys: { aws: { type: aws-kms, keyId: "arn:aws:kms:eu-central-1:111122223333:key/1", previousKeyIds: ["arn:aws:kms:us-east-1:111122223333:key/2"] } }',
+    ['c.yaml:1:102: keys.aws.previousKeyIds[0]: is of Region us-east-1, and not of eu-central-1'],
+  ],
+  [
+    'AWS KMS: plain HTTP, credentials beside a profile',
+    'keys: { aws: { type: aws-kms, keyId: alias/x, endpoint: "http://kms.example.org", profile: p, credentials: { accessKeyId: a, secretAccessKey: b } } }',
+    [
+      'c.yaml:1:92: keys.aws.profile: stands beside credentials, which come first',
+      'c.yaml:1:57: keys.aws.endpoint: must begin with https:// (allowPlainHttp: true lets keys and tokens go over plain HTTP)',
+    ],
+  ],
+  [
+    'Vault: plain HTTP, and fields of another login',
+    'keys: { v: { type: vault-transit, address: "http://vault:8200", key: k, auth: { method: token, roleId: r } } }',
+    [
+      'c.yaml:1:44: keys.v.address: must begin with https:// (allowPlainHttp: true lets keys and tokens go over plain HTTP)',
+      'c.yaml:1:104: keys.v.auth.roleId: is not for the method token',
+      'c.yaml:1:89: keys.v.auth.method: token needs token',
+    ],
+  ],
+  [
+    'Vault: login by a certificate that is not there',
+    'keys: { v: { type: vault-transit, address: "https://vault:8200", key: k, auth: { method: cert } } }',
+    ['c.yaml:1:90: keys.v.auth.method: cert needs tls.cert and tls.key'],
+  ],
+  [
+    'Vault: two secrets, and no role',
+    'keys: { v: { type: vault-transit, address: "https://vault:8200", key: k, auth: { method: approle, secretId: s, secretIdFile: f } } }',
+    [
+      'c.yaml:1:126: keys.v.auth.secretIdFile: stands beside secretId',
+      'c.yaml:1:90: keys.v.auth.method: approle needs roleId',
+    ],
+  ],
+  [
+    'Vault: unknown login, a key that is a path',
+    'keys: { v: { type: vault-transit, address: "https://vault:8200", key: a/b, auth: { method: ldap } } }',
+    [
+      'c.yaml:1:71: keys.v.key: must be the name of a Transit key',
+      'c.yaml:1:92: keys.v.auth.method: must be one of token, approle, kubernetes, cert',
+    ],
   ],
   ['not yet: ledger', 'multipart: { ledger: valkey }', ['c.yaml:1:22: multipart.ledger: is not supported yet']],
   [

@@ -1,0 +1,210 @@
+/**
+ * AWS KMS as its API reference describes it, for what no stand-in does: states of keys, refusals, throttling, silence. Speaks
+ * the JSON protocol over HTTP; signatures are not looked at.
+ */
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'PendingImport';
+
+interface FakeKey {
+  readonly arn: string;
+  readonly material: Buffer;
+  state: KeyState;
+}
+
+/** A request's body, as far as it is looked at. */
+interface Body {
+  readonly KeyId?: string;
+  readonly Plaintext?: string;
+  readonly CiphertextBlob?: string;
+  readonly EncryptionContext?: { readonly policy?: string; readonly bucket?: string };
+}
+
+/** An exception of the service. */
+export interface KmsException {
+  readonly name: string;
+  readonly message?: string;
+  readonly status?: number;
+}
+
+class Exception extends Error {
+  readonly answer: KmsException;
+
+  constructor(answer: KmsException) {
+    super(answer.name);
+    this.answer = answer;
+  }
+}
+
+const region = 'eu-central-1';
+const account = '111122223333';
+
+/** A server of the fake; `answers` decides before the service does. */
+export class FakeKms implements AsyncDisposable {
+  /** Operations in the order in which they were asked for. */
+  readonly calls: string[] = [];
+  /** Access key ids that signed them. */
+  readonly signers: string[] = [];
+  /** Exceptions that the next calls are answered with, one each. */
+  readonly failures: KmsException[] = [];
+  /** Exception that every call is answered with. */
+  refusal: KmsException | undefined;
+  /** Whether calls get no answer at all. */
+  isSilent = false;
+  readonly #keys = new Map<string, FakeKey>();
+  readonly #aliases = new Map<string, string>();
+  readonly #server: Server;
+  endpoint = '';
+
+  private constructor() {
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+  }
+
+  static async start(): Promise<FakeKms> {
+    const fake = new FakeKms();
+    await fake.up();
+    return fake;
+  }
+
+  /** Listens, on the same port as before. */
+  async up(): Promise<void> {
+    this.#server.listen(this.endpoint === '' ? 0 : Number(new URL(this.endpoint).port), '127.0.0.1');
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the fake does not listen');
+    this.endpoint = `http://127.0.0.1:${address.port}`;
+  }
+
+  /** Breaks all connections and refuses new ones. */
+  async down(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+
+  /** Makes a key and gives its ARN; a multi-Region key's id begins with `mrk-`. */
+  createKey({ multiRegion = false }: { readonly multiRegion?: boolean } = {}): string {
+    const id = multiRegion ? `mrk-${randomBytes(16).toString('hex')}` : randomUUID();
+    const arn = `arn:aws:kms:${region}:${account}:key/${id}`;
+    this.#keys.set(id, { arn, material: randomBytes(32), state: 'Enabled' });
+    return arn;
+  }
+
+  setState(arn: string, state: KeyState): void {
+    this.#find(arn).state = state;
+  }
+
+  pointAlias(alias: string, arn: string): void {
+    this.#aliases.set(alias, arn);
+  }
+
+  /** How often an operation was asked for. */
+  count(operation: string): number {
+    return this.calls.filter((call) => call === operation).length;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const operation = String(request.headers['x-amz-target']).replace('TrentService.', '');
+    const body: Body = JSON.parse(await text(request));
+    this.calls.push(operation);
+    this.signers.push(/Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '');
+    if (this.isSilent) return;
+    try {
+      const failure = this.failures.shift() ?? this.refusal;
+      if (failure !== undefined) throw new Exception(failure);
+      answer(response, 200, this.#run(operation, body));
+    } catch (error) {
+      if (!(error instanceof Exception)) throw error;
+      const { name, message = 'for the test', status = 400 } = error.answer;
+      answer(response, status, { __type: name, message });
+    }
+  }
+
+  #run(operation: string, body: Body): object {
+    const key = this.#find(body.KeyId ?? '');
+    switch (operation) {
+      case 'DescribeKey':
+        return { KeyMetadata: metadataOf(key) };
+      case 'Encrypt':
+        mustBeUsable(key);
+        return { KeyId: key.arn, CiphertextBlob: encrypt(key, body) };
+      case 'Decrypt':
+        mustBeUsable(key);
+        return { KeyId: key.arn, Plaintext: decrypt(key, body) };
+      default:
+        throw new Exception({ name: 'UnknownOperationException' });
+    }
+  }
+
+  #find(name: string): FakeKey {
+    const arn = this.#aliases.get(name.replace(/^arn:aws:kms:[^:]*:[^:]*:(?=alias\/)/, '')) ?? name;
+    const key = this.#keys.get(arn.slice(arn.lastIndexOf('/') + 1));
+    const isHere = !arn.startsWith('arn:') || arn.startsWith(`arn:aws:kms:${region}:${account}:`);
+    if (key !== undefined && isHere) return key;
+    throw new Exception({ name: 'NotFoundException', message: `Key '${name}' does not exist` });
+  }
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' });
+  response.end(JSON.stringify(body));
+}
+
+function metadataOf({ arn, state }: FakeKey): object {
+  return {
+    Arn: arn,
+    KeyId: arn.slice(arn.lastIndexOf('/') + 1),
+    KeyState: state,
+    KeyUsage: 'ENCRYPT_DECRYPT',
+    KeySpec: 'SYMMETRIC_DEFAULT',
+    ...(state === 'PendingDeletion' ? { DeletionDate: Date.UTC(2030, 0, 2) / 1000 } : {}),
+  };
+}
+
+function mustBeUsable({ arn, state }: FakeKey): void {
+  if (state === 'Enabled') return;
+  if (state === 'Disabled') throw new Exception({ name: 'DisabledException', message: `${arn} is disabled.` });
+  throw new Exception({ name: 'KMSInvalidStateException', message: `${arn} is pending deletion.` });
+}
+
+/** Key id, IV, ciphertext and tag; the key id and the context are authenticated. */
+function encrypt({ arn, material }: FakeKey, body: Body): string {
+  const id = Buffer.from(arn.slice(arn.lastIndexOf('/') + 1).padEnd(36));
+  const iv = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', material, iv).setAAD(aadOf(id, body));
+  const sealed = Buffer.concat([cipher.update(Buffer.from(body.Plaintext ?? '', 'base64')), cipher.final()]);
+  return Buffer.concat([id, iv, sealed, cipher.getAuthTag()]).toString('base64');
+}
+
+function decrypt({ arn, material }: FakeKey, body: Body): string {
+  const blob = Buffer.from(body.CiphertextBlob ?? '', 'base64');
+  const [id, iv] = [blob.subarray(0, 36), blob.subarray(36, 48)];
+  if (blob.length < 64) throw new Exception({ name: 'InvalidCiphertextException' });
+  if (
+    /^[a-z0-9- ]+$/.test(id.toString('latin1')) &&
+    id.toString('latin1').trim() !== arn.slice(arn.lastIndexOf('/') + 1)
+  ) {
+    throw new Exception({
+      name: 'IncorrectKeyException',
+      message: 'The key ID in the request does not identify a CMK that can perform this operation.',
+    });
+  }
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', material, iv).setAAD(aadOf(id, body));
+    decipher.setAuthTag(blob.subarray(-16));
+    return Buffer.concat([decipher.update(blob.subarray(48, -16)), decipher.final()]).toString('base64');
+  } catch {
+    throw new Exception({ name: 'InvalidCiphertextException' });
+  }
+}
+
+function aadOf(id: Buffer, { EncryptionContext: context = {} }: Body): Buffer {
+  return Buffer.from(JSON.stringify([id.toString('base64'), context.bucket ?? '', context.policy ?? '']));
+}
