@@ -45,10 +45,9 @@ export const tools = {
   s3cmd: installed('python/bin/s3cmd'),
   s5cmd: installed('s5cmd/bin/s5cmd'),
   python: installed('python/bin/python'),
-  dataPython: installed('data/bin/python'),
-  barmanArchive: installed('data/bin/barman-cloud-wal-archive'),
-  barmanRestore: installed('data/bin/barman-cloud-wal-restore'),
   moto: installed('moto/bin/moto_server'),
+  localKms: installed('bin/local-kms'),
+  vault: installed('bin/vault'),
 } as const;
 
 /** The first program of this name on PATH, outside of any `node_modules`, or among those of root. */

@@ -1,0 +1,108 @@
+/** Stand-ins for AWS KMS: moto, and local-kms. Both speak its protocol; neither verifies a signature. */
+import {
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  KMSClient,
+  UpdateAliasCommand,
+} from '@aws-sdk/client-kms';
+
+import { Daemon } from './processes.ts';
+import { tools } from './tools.ts';
+import { freePort, type Workspace } from './workspace.ts';
+
+/** The stand-ins. */
+export const kmsServerNames = ['moto', 'local-kms'] as const;
+
+export type KmsServerName = (typeof kmsServerNames)[number];
+
+/** Credentials that the stand-ins take, unmistakable in any output. */
+export const kmsCredentials = {
+  accessKeyId: 'AKIAKNOWNSECRETTEST1',
+  secretAccessKey: 'known-secret-of-aws-kms-0123456789abcdef',
+} as const;
+
+const region = 'eu-central-1';
+
+/** A stand-in that runs, and what an administrator does there. */
+export class KmsServer {
+  readonly endpoint: string;
+  readonly region = region;
+  readonly #client: KMSClient;
+
+  private constructor(endpoint: string) {
+    this.endpoint = endpoint;
+    this.#client = new KMSClient({ endpoint, region, credentials: kmsCredentials });
+  }
+
+  /** Starts a fresh one; it ends with the workspace. */
+  static async start(name: KmsServerName, workspace: Workspace): Promise<KmsServer> {
+    const server = new KmsServer(name === 'moto' ? await startMoto(workspace) : await startLocalKms(workspace));
+    workspace.defer(async () => server.#client.destroy());
+    return server;
+  }
+
+  /** Makes a symmetric key; gives its ARN. */
+  async createKey(): Promise<string> {
+    const { KeyMetadata: metadata } = await this.#client.send(new CreateKeyCommand({ KeyUsage: 'ENCRYPT_DECRYPT' }));
+    if (metadata?.Arn === undefined) throw new Error('no key was made');
+    return metadata.Arn;
+  }
+
+  async createAlias(alias: string, arn: string): Promise<void> {
+    await this.#client.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: idOf(arn) }));
+  }
+
+  async switchAlias(alias: string, arn: string): Promise<void> {
+    await this.#client.send(new UpdateAliasCommand({ AliasName: alias, TargetKeyId: idOf(arn) }));
+  }
+
+  async disable(arn: string): Promise<void> {
+    await this.#client.send(new DisableKeyCommand({ KeyId: idOf(arn) }));
+  }
+
+  async enable(arn: string): Promise<void> {
+    await this.#client.send(new EnableKeyCommand({ KeyId: idOf(arn) }));
+  }
+}
+
+function idOf(arn: string): string {
+  return arn.slice(arn.lastIndexOf('/') + 1);
+}
+
+async function startMoto(workspace: Workspace): Promise<string> {
+  const port = await freePort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const cwd = await workspace.folder('moto');
+  const command = {
+    program: tools.moto,
+    args: ['-H', '127.0.0.1', '-p', String(port)],
+    cwd,
+    env: { PATH: '', HOME: cwd },
+  };
+  workspace.use(await Daemon.start(command, async () => await answers(endpoint)));
+  return endpoint;
+}
+
+async function startLocalKms(workspace: Workspace): Promise<string> {
+  const cwd = await workspace.folder('local-kms');
+  const command = {
+    program: tools.localKms,
+    args: ['-data', cwd, '-region', region],
+    cwd,
+    env: { PATH: '', HOME: cwd },
+  };
+  const daemon = workspace.use(await Daemon.start(command, ({ stdout }) => stdout.includes('listening on ')));
+  const address = /listening on (\S+)/.exec(daemon.stdout)?.[1];
+  return `http://${address}`;
+}
+
+async function answers(endpoint: string): Promise<boolean> {
+  try {
+    await (await fetch(endpoint)).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
