@@ -1,6 +1,7 @@
 import type { ByteStream } from '../base/byte-stream.ts';
 import { readAll } from '../base/streams.ts';
 import { parseAddress, type RequestAddress } from '../s3/address.ts';
+import { liftHoistedHeaders, type LiftedRequest } from '../s3/hoisted-headers.ts';
 import { matchOperation } from '../s3/operation-table.ts';
 import { decodePayload, type DecodedPayload } from '../s3/payload.ts';
 import { s3Error } from '../s3/s3-error.ts';
@@ -121,11 +122,11 @@ function originOf(request: PipelineRequest, gateway: Gateway, host: string): str
   return `${isSecure(request, gateway) ? 'https' : 'http'}://${host}`;
 }
 
-async function runSigned(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
-  const { rawPath, rawQuery } = splitTarget(request.target);
-  const hosts = hostsOf(request, gateway);
+async function runSigned(received: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
+  const { rawPath, rawQuery } = splitTarget(received.target);
+  const hosts = hostsOf(received, gateway);
   const authenticated = authenticate(
-    { method: request.method, rawPath, rawQuery, headers: request.headers, rawHeaders: request.rawHeaders },
+    { method: received.method, rawPath, rawQuery, headers: received.headers, rawHeaders: received.rawHeaders },
     (accessKeyId) => gateway.accessKeys.get(accessKeyId)?.secretAccessKey,
     { now: Date.now(), hosts },
   );
@@ -133,7 +134,8 @@ async function runSigned(request: PipelineRequest, gateway: Gateway, progress: P
   progress.accessKeyId = accessKeyId;
   const address = parseAddress({ rawPath, host: authenticated.host, publicHosts: gateway.publicHosts });
   progress.address = address;
-  const query = parseRawQuery(rawQuery);
+  const { query, headers } = meantBy(authenticated, { query: parseRawQuery(rawQuery), headers: received.headers });
+  const request = { ...received, headers };
   const row = matchOperation({ method: request.method, address, query, headers: request.headers });
   progress.operation = row.operation;
   const service: ServiceRequest = {
@@ -159,6 +161,11 @@ async function runSigned(request: PipelineRequest, gateway: Gateway, progress: P
   if (key === undefined) throw s3Error('MethodNotAllowed');
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   return underPlaintextConditions({ ...inBucket, key }, gateway, { isRead, run: found.run });
+}
+
+/** What a presigned URL has in its query in place of headers counts as headers; its signature covers both. */
+function meantBy({ style }: AuthenticatedRequest, signed: LiftedRequest): LiftedRequest {
+  return style === 'presigned' ? liftHoistedHeaders(signed) : signed;
 }
 
 /** Host names that the client may have signed: what came, and behind a trusted proxy what the proxy says came. */

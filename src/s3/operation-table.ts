@@ -48,6 +48,11 @@ const ignoredParameters = new Set([
   ...checksumHeaders.keys(),
 ]);
 
+/** Whether a query parameter means nothing to operations. */
+export function isIgnoredParameter(name: string): boolean {
+  return ignoredParameters.has(name.toLowerCase());
+}
+
 /** Headers that give a request another meaning, which would be lost if the gateway passed over them. */
 const refusedHeaders = [
   /^x-amz-server-side-encryption-customer-/,
@@ -94,7 +99,7 @@ function significantQuery(parameters: readonly QueryParameter[]): ReadonlyMap<st
   const query = new Map<string, string>();
   for (const { name, value } of parameters) {
     const isEmpty = name === '' && value === ''; // as `?a&&b` leaves one
-    if (isEmpty || ignoredParameters.has(name.toLowerCase())) continue;
+    if (isEmpty || isIgnoredParameter(name)) continue;
     if (query.has(name)) throw invalidParameter(`The query parameter ${shown(name)} is given twice.`, name);
     query.set(name, value);
   }

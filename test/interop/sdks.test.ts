@@ -6,7 +6,7 @@ import { startBackend } from './support/backends.ts';
 import { Gateway } from './support/gateway.ts';
 import { plaintext, writePlaintext } from './support/plaintext.ts';
 import { S3CallError } from './support/s3-client.ts';
-import { SdkDriver, sdkNames, type PresignCall, type SdkClient } from './support/sdk-driver.ts';
+import { SdkDriver, type PresignCall, type SdkClient } from './support/sdk-driver.ts';
 import { ownWorkspace } from './support/site.ts';
 import { makeTree, treeSizes } from './support/trees.ts';
 import { digest, fileDigest, slice } from './support/workspace.ts';
@@ -57,7 +57,7 @@ before(async () => {
   await writePlaintext(managed, 'managed', managedBytes);
 });
 
-for (const sdk of sdkNames) {
+for (const sdk of ['go-v2', 'java-v2', 'java-v1'] as const) {
   describe(`AWS SDK ${sdk}`, () => {
     const bucket = `sdk-${sdk}`;
     let driver: SdkDriver;

@@ -70,13 +70,17 @@ export class S3Client implements Disposable {
     return { target: targetOf(request), headers };
   }
 
-  /** Path and query of a presigned request; every header given is signed. */
-  async presign(request: S3Request & { readonly expiresSeconds?: number }): Promise<string> {
+  /** Path and query of a presigned request; every header given is signed, `x-amz-*` in the query where it `hoists`. */
+  async presign(request: S3Request & { readonly expiresSeconds?: number; readonly hoists?: boolean }): Promise<string> {
     const { headers, ...rest } = this.toSign(request);
     const { 'x-amz-content-sha256': _, ...signed } = headers;
     return presign(
       { ...rest, headers: signed },
-      { ...this.#signing(request), expiresSeconds: request.expiresSeconds ?? 3600 },
+      {
+        ...this.#signing(request),
+        expiresSeconds: request.expiresSeconds ?? 3600,
+        hoists: request.hoists ?? false,
+      },
     );
   }
 

@@ -87,10 +87,13 @@ export function signatureIn(authorization: string): string {
   return signature;
 }
 
-/** Signs in the query, as for a body that is not known; every header stays one and is signed. Answers path and query. */
+/**
+ * Signs in the query, as for a body that is not known. Every header stays one and is signed, unless `hoists`: then those of
+ * `x-amz-*` go into the query, as SDKs do it. Answers path and query.
+ */
 export async function presign(
   request: ToSign,
-  options: SigningOptions & { readonly expiresSeconds: number },
+  options: SigningOptions & { readonly expiresSeconds: number; readonly hoists?: boolean },
 ): Promise<string> {
   // The presigner of the AWS SDK says it in the same way; this one header moves to the query.
   const headers = { ...request.headers, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
@@ -99,7 +102,7 @@ export async function presign(
     {
       signingDate: options.at ?? new Date(),
       expiresIn: options.expiresSeconds,
-      unhoistableHeaders: new Set(Object.keys(request.headers)),
+      unhoistableHeaders: new Set(options.hoists === true ? [] : Object.keys(request.headers)),
     },
   );
   rememberSecret(String(query?.['X-Amz-Signature']));

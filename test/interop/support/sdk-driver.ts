@@ -2,15 +2,20 @@
 import { createInterface } from 'node:readline';
 
 import type { S3Access } from './backends.ts';
-import { Daemon } from './processes.ts';
+import type { TrustFiles } from './certificate.ts';
+import { Daemon, type Command } from './processes.ts';
 import { S3CallError } from './s3-client.ts';
 import { javaClassPath, systemProgram, tools } from './tools.ts';
 import type { Workspace } from './workspace.ts';
 
-/** SDKs that have a driver. */
-export const sdkNames = ['go-v2', 'java-v2', 'java-v1'] as const;
+/** SDKs that have a driver; the native one has the transfer manager of AWS's common runtime, all else is Java v2's. */
+export type SdkName = 'go-v2' | 'java-v2' | 'java-v2-native' | 'java-v1';
 
-export type SdkName = (typeof sdkNames)[number];
+const javaMains = {
+  'java-v1': ['s3eg.interop.SdkV1'],
+  'java-v2': ['s3eg.interop.SdkV2'],
+  'java-v2-native': ['s3eg.interop.SdkV2', 'native'],
+} as const;
 
 /** What an answer or a listing tells of an object; a driver leaves out what its SDK does not tell. */
 export interface SdkObject {
@@ -55,12 +60,20 @@ interface DriverAnswer<Result> {
   readonly error?: { readonly code: string; readonly message: string; readonly status?: number };
 }
 
-function command(sdk: SdkName): { readonly program: string; readonly args: readonly string[] } {
+/** What a driver is started with. */
+export interface SdkDriverOptions {
+  /** Certificates that it trusts instead of the system's. */
+  readonly trust?: TrustFiles;
+}
+
+function command(sdk: SdkName, { trust }: SdkDriverOptions): Pick<Command, 'program' | 'args'> {
   if (sdk === 'go-v2') return { program: tools.goClient, args: [] };
-  const main = sdk === 'java-v2' ? 's3eg.interop.SdkV2' : 's3eg.interop.SdkV1';
   // The tests are short: the quick compiler and the small collector start sooner.
   const settings = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
-  return { program: systemProgram('java'), args: [...settings, '-cp', javaClassPath, main] };
+  if (trust !== undefined) {
+    settings.push(`-Djavax.net.ssl.trustStore=${trust.store}`, `-Djavax.net.ssl.trustStorePassword=${trust.password}`);
+  }
+  return { program: systemProgram('java'), args: [...settings, '-cp', javaClassPath, ...javaMains[sdk]] };
 }
 
 /** A driver's process. */
@@ -83,10 +96,16 @@ export class SdkDriver {
   }
 
   /** Starts the driver of an SDK; it ends with the workspace. */
-  static async start(workspace: Workspace, sdk: SdkName): Promise<SdkDriver> {
+  static async start(workspace: Workspace, sdk: SdkName, options: SdkDriverOptions = {}): Promise<SdkDriver> {
     const cwd = await workspace.folder(sdk);
-    const env = { PATH: '/usr/bin:/bin', HOME: cwd, LANG: 'C.UTF-8', AWS_EC2_METADATA_DISABLED: 'true' };
-    return new SdkDriver(workspace.use(await Daemon.start({ ...command(sdk), cwd, env }, () => true)));
+    const env = {
+      PATH: '/usr/bin:/bin',
+      HOME: cwd,
+      LANG: 'C.UTF-8',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      ...(options.trust === undefined ? {} : { SSL_CERT_FILE: options.trust.pem }),
+    };
+    return new SdkDriver(workspace.use(await Daemon.start({ ...command(sdk, options), cwd, env }, () => true)));
   }
 
   /** A view of one endpoint. */

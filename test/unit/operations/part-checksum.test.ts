@@ -73,6 +73,10 @@ describe('the token of a part’s checksum', () => {
   });
 });
 
+function hexOf(bytes: Uint8Array = Buffer.alloc(0)): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
 describe('the token of a part’s MD5', () => {
   const md5 = createHash('md5').update('123456789').digest();
 
@@ -96,7 +100,10 @@ describe('the token of a part’s MD5', () => {
     assert.equal(readMd5Token(others, attempt, token), undefined);
     assert.equal(readMd5Token(secrets, { ...attempt, partNumber: 8 }, token), undefined);
     assert.equal(readMd5Token(secrets, { ...attempt, attemptTag: '0123456789abcdee' }, token), undefined);
-    for (const digit of '123456') assert.equal(readChecksumToken(secrets, attempt, `${digit}${token}`), undefined);
+    for (const digit of '12345789a') assert.equal(readChecksumToken(secrets, attempt, `${digit}${token}`), undefined);
+    // An MD5 that the client asked for as its checksum says the same of the same part.
+    const asChecksum = readChecksumToken(secrets, attempt, `6${token}`);
+    assert.deepEqual([asChecksum?.algorithm, hexOf(asChecksum?.value)], ['MD5', hexOf(md5)]);
     for (const cut of ['', token.slice(2), `${token}00`]) assert.equal(readMd5Token(secrets, attempt, cut), undefined);
   });
 });

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
 import s3eg.interop.Driver.Command;
@@ -16,14 +17,16 @@ import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.ObjectIdentifier;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 
-/** AWS SDK for Java v2, with its synchronous client. */
+/** AWS SDK for Java v2, with its synchronous client; given `native`, its transfer manager is that of the common runtime. */
 final class SdkV2 {
-  private final SdkV2Clients clients = new SdkV2Clients();
+  private final SdkV2Clients clients;
 
-  private SdkV2() {}
+  private SdkV2(boolean isNative) {
+    this.clients = new SdkV2Clients(isNative);
+  }
 
   public static void main(String[] arguments) throws IOException {
-    Driver.serve(new SdkV2().commands(), SdkV2::failureOf);
+    Driver.serve(new SdkV2(List.of(arguments).contains("native")).commands(), SdkV2::failureOf);
   }
 
   private Map<String, Command> commands() {

@@ -19,6 +19,12 @@ import software.amazon.awssdk.transfer.s3.S3TransferManager;
 final class SdkV2Clients {
   private final Map<Target, S3Client> clients = new HashMap<>();
   private final Map<Target, S3TransferManager> managers = new HashMap<>();
+  private final boolean isNative;
+
+  /** `isNative` chooses the client of AWS's common runtime, written in C, for the transfer manager. */
+  SdkV2Clients(boolean isNative) {
+    this.isNative = isNative;
+  }
 
   S3Client of(Target target) {
     return clients.computeIfAbsent(
@@ -35,7 +41,21 @@ final class SdkV2Clients {
 
   S3TransferManager manager(Target target) {
     return managers.computeIfAbsent(
-        target, wanted -> S3TransferManager.builder().s3Client(asynchronous(wanted)).build());
+        target,
+        wanted -> {
+          var client = isNative ? commonRuntime(wanted) : asynchronous(wanted);
+          return S3TransferManager.builder().s3Client(client).build();
+        });
+  }
+
+  private static S3AsyncClient commonRuntime(Target target) {
+    return S3AsyncClient.crtBuilder()
+        .endpointOverride(URI.create(target.endpoint()))
+        .region(Region.US_EAST_1)
+        .credentialsProvider(credentials(target))
+        .forcePathStyle(target.pathStyle())
+        .retryConfiguration(retries -> retries.numRetries(0))
+        .build();
   }
 
   private static S3AsyncClient asynchronous(Target target) {
