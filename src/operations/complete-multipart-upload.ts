@@ -276,8 +276,8 @@ async function storeIndex(
 }
 
 function rendered(request: ObjectRequest, completed: Completed): OperationResult {
-  const { bucket, key, origin } = request;
-  const location = `${origin}/${bucket}/${uriEncode(key, false)}`;
+  const { bucket, key, bucketUrl } = request;
+  const location = `${bucketUrl}/${uriEncode(key, false)}`;
   const etag = shownEtag(request, completed.etag, completed);
   return xmlResult(
     renderCompleteUpload({ location, bucket, key, etag, checksums: checksumElements(completed) }),

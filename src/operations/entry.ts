@@ -1,6 +1,6 @@
 import type { ByteStream } from '../base/byte-stream.ts';
 import { readAll } from '../base/streams.ts';
-import { parseAddress, type RequestAddress } from '../s3/address.ts';
+import { isVirtualHosted, parseAddress, type RequestAddress } from '../s3/address.ts';
 import { liftHoistedHeaders, type LiftedRequest } from '../s3/hoisted-headers.ts';
 import { matchOperation } from '../s3/operation-table.ts';
 import { decodePayload, type DecodedPayload } from '../s3/payload.ts';
@@ -104,7 +104,7 @@ async function runForm(request: PipelineRequest, gateway: Gateway, progress: Pro
       contentType: headers['content-type'] ?? '',
       contentLength: contentLength(request),
       body,
-      request: { requestId, signal, origin: originOf(request, gateway, host) },
+      request: { requestId, signal, bucketUrl: bucketUrlOf(request, gateway, { host, bucket }) },
       admit: (service, key) => {
         progress.accessKeyId = service.accessKeyId;
         progress.address = { bucket, key };
@@ -118,8 +118,15 @@ async function runForm(request: PipelineRequest, gateway: Gateway, progress: Pro
   );
 }
 
-function originOf(request: PipelineRequest, gateway: Gateway, host: string): string {
-  return `${isSecure(request, gateway) ? 'https' : 'http'}://${host}`;
+/** As the client wrote it; in path style the bucket is a part of the path, where there is one. */
+function bucketUrlOf(
+  request: PipelineRequest,
+  gateway: Gateway,
+  { host, bucket }: { readonly host: string; readonly bucket: string | undefined },
+): string {
+  const origin = `${isSecure(request, gateway) ? 'https' : 'http'}://${host}`;
+  if (bucket === undefined || isVirtualHosted(host, gateway.publicHosts)) return origin;
+  return `${origin}/${bucket}`;
 }
 
 async function runSigned(received: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
@@ -144,7 +151,7 @@ async function runSigned(received: PipelineRequest, gateway: Gateway, progress: 
     grants: gateway.accessKeys.get(accessKeyId)?.allow ?? [],
     headers: request.headers,
     query: queryMap(query),
-    origin: originOf(request, gateway, authenticated.host),
+    bucketUrl: bucketUrlOf(request, gateway, { host: authenticated.host, bucket: address.bucket }),
     signal: request.signal,
     payload: () => openPayload(request, authenticated, progress, announcedLength(request)),
     document: (maxBytes) => readDocument(request, authenticated, progress, maxBytes),

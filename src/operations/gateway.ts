@@ -55,8 +55,11 @@ export interface ServiceRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Decoded query parameters; none is given twice. */
   readonly query: ReadonlyMap<string, string>;
-  /** Scheme and host as the client wrote them, e.g. `https://s3.example.org`. */
-  readonly origin: string;
+  /**
+   * What stands before `/key` in URLs of the bucket as the client writes them: `https://s3.example.org/bucket`, or
+   * `https://bucket.s3.example.org`.
+   */
+  readonly bucketUrl: string;
   readonly signal: AbortSignal;
   /** The body as an object's bytes, verified while it streams. */
   payload(): DecodedPayload;

@@ -20,7 +20,7 @@ export interface PostedForm {
   readonly contentType: string;
   readonly contentLength: number | undefined;
   readonly body: ByteStream;
-  readonly request: Pick<ServiceRequest, 'requestId' | 'origin' | 'signal'>;
+  readonly request: Pick<ServiceRequest, 'requestId' | 'bucketUrl' | 'signal'>;
   /** Authorises the write and finds its policy; tells the log who it is. */
   readonly admit: (request: ServiceRequest, key: string) => ObjectRequest;
 }
@@ -118,8 +118,8 @@ async function* bounded(form: UploadForm, verified: VerifiedForm): AsyncGenerato
 
 function answer(request: ObjectRequest, fields: FormFields, told: Headers): OperationResult {
   const etag = told['etag'] ?? '';
-  const { bucket, key, origin } = request;
-  const location = `${origin}/${bucket}/${uriEncode(key, false)}`;
+  const { bucket, key, bucketUrl } = request;
+  const location = `${bucketUrl}/${uriEncode(key, false)}`;
   const redirect = redirectTarget(fields.get('success_action_redirect') ?? fields.get('redirect'));
   if (redirect !== undefined) {
     for (const [name, value] of Object.entries({ bucket, key, etag })) redirect.searchParams.set(name, value);

@@ -35,6 +35,11 @@ export function parseAddress(request: {
   return address(decode(rawBucket), rawKey);
 }
 
+/** Whether the bucket stands in the host name, by the rules of `parseAddress`. */
+export function isVirtualHosted(host: string, publicHosts: readonly string[]): boolean {
+  return bucketOfHost(host, publicHosts) !== undefined;
+}
+
 function address(bucket: string, rawKey: string): RequestAddress {
   checkBucketName(bucket);
   if (rawKey === '') return { bucket };

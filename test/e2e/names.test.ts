@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { S3Client } from './support/client.ts';
 import { listObjects } from './support/listing.ts';
 import { suiteWithGateway } from './support/suite.ts';
+import { textOf } from './support/xml.ts';
 
 /** Keys that proxies, file systems, URLs and XML are known to trip over. */
 const keys = [
@@ -138,6 +139,24 @@ describe('virtual-hosted style', () => {
       using client = new S3Client(gateway, { host });
       assert.equal((await client.put('other', 'path', host)).outcome, '200', host);
       assert.equal((await client.get('other', 'path')).text, host);
+    }
+  });
+
+  it('gives locations in the style that the client uses', async () => {
+    const { gateway } = suite;
+    for (const [host, bucketPath] of [
+      ['styled.s3.example.org', ''],
+      ['s3.example.org', '/styled'],
+    ] as const) {
+      using client = new S3Client(gateway, { host });
+      const rawPath = `${bucketPath}/in%20parts`;
+      const created = await client.send({ method: 'POST', rawPath, query: { uploads: '' } });
+      const uploadId = textOf(created.xml, 'UploadId') ?? '';
+      const part = await client.send({ method: 'PUT', rawPath, query: { partNumber: '1', uploadId }, body: 'x' });
+      const named = `<Part><PartNumber>1</PartNumber><ETag>${part.headers['etag']}</ETag></Part>`;
+      const body = `<CompleteMultipartUpload>${named}</CompleteMultipartUpload>`;
+      const completed = await client.send({ method: 'POST', rawPath, query: { uploadId }, body });
+      assert.equal(textOf(completed.xml, 'Location'), `http://${host}${bucketPath}/in%20parts`);
     }
   });
 
