@@ -174,6 +174,41 @@ for (const backend of ['embedded', 'minio'] as const) {
       });
     }
 
+    test('takes forms and preflights through nginx, in both styles of address', async () => {
+      const port = await startNginx(workspace, { upstream: gateway.access.endpoint, from: trusted });
+      const rule = { AllowedOrigins: ['https://app.test'], AllowedMethods: ['PUT'], AllowedHeaders: ['content-type'] };
+      for (const access of [publicAccess(port), publicAccess(port, true)]) {
+        const key = `form ${access.virtualHosted === true}`;
+        const { url, fields }: { url: string; fields: Readonly<Record<string, string>> } = await agents.boto3.call(
+          access,
+          'generate_presigned_post',
+          {
+            Bucket: bucket,
+            Key: key,
+            Fields: { success_action_status: '201' },
+            Conditions: [['eq', '$success_action_status', '201']],
+          },
+        );
+        const answer = await curl(workspace, url, { file: small, form: fields });
+        assert.equal(answer.status, 201, answer.body.toString());
+        // Where the form says that the object is, it is.
+        assert.match(answer.headers.get('location') ?? '', new RegExp(`^${url.replace(/\/$/, '')}/form`));
+        assert.equal((await client.get(bucket, key)).Body.sha256, digest(plaintext('presigned small', 70_001)));
+
+        // MinIO keeps no rules of a bucket.
+        if (backend === 'minio') continue;
+        await client.call('put_bucket_cors', { Bucket: bucket, CORSConfiguration: { CORSRules: [rule] } });
+        const headers = {
+          origin: 'https://app.test',
+          'access-control-request-method': 'PUT',
+          'access-control-request-headers': 'content-type',
+        };
+        const preflight = await curl(workspace, `${url}/any`, { method: 'OPTIONS', headers });
+        assert.equal(preflight.status, 200, preflight.body.toString());
+        assert.equal(preflight.headers.get('access-control-allow-origin'), 'https://app.test');
+      }
+    });
+
     test('believes no forwarded host from a proxy that is not trusted', async () => {
       const port = await startNginx(workspace, { upstream: gateway.access.endpoint, from: stranger });
       await client.put(bucket, 'forwarded', plaintext('forwarded', 100));

@@ -8,11 +8,13 @@ import type { Workspace } from './workspace.ts';
 
 /** What is sent beside the URL. */
 export interface CurlRequest {
-  /** Default: GET, or PUT with a file. */
+  /** Default: GET, or PUT with a file, POST with a form. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Path of the file that is the body. */
   readonly file?: string;
+  /** Fields of an upload form; the file comes behind them. */
+  readonly form?: Readonly<Record<string, string>>;
 }
 
 /** What came back. */
@@ -31,7 +33,7 @@ const always = (
 /** Requests a URL; every host name is 127.0.0.1. Any status is an answer. */
 export async function curl(workspace: Workspace, url: string, request: CurlRequest = {}): Promise<CurlAnswer> {
   const cwd = await workspace.folder('curl');
-  const { method, headers = {}, file } = request;
+  const { method, headers = {} } = request;
   const { port } = new URL(url);
   const args = [
     ...always,
@@ -39,7 +41,7 @@ export async function curl(workspace: Workspace, url: string, request: CurlReque
     `*:${port}:127.0.0.1`,
     ...(method === 'HEAD' ? ['--head'] : method === undefined ? [] : ['--request', method]),
     ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]),
-    ...(file === undefined ? [] : ['--upload-file', file]),
+    ...bodyOptions(request),
     url,
   ];
   const env = { PATH: '/usr/bin:/bin', HOME: cwd };
@@ -49,6 +51,13 @@ export async function curl(workspace: Workspace, url: string, request: CurlReque
     headers: lastHeaders(await readFile(join(cwd, 'headers'), 'latin1')),
     body: method === 'HEAD' ? Buffer.alloc(0) : await readFile(join(cwd, 'body')).catch(() => Buffer.alloc(0)),
   };
+}
+
+function bodyOptions({ file, form }: CurlRequest): readonly string[] {
+  if (file === undefined) return [];
+  if (form === undefined) return ['--upload-file', file];
+  const fields = Object.entries(form).flatMap(([name, value]) => ['--form-string', `${name}=${value}`]);
+  return [...fields, '--form', `file=@${file}`];
 }
 
 /** Of the final answer: a 100 Continue stands before it. */
