@@ -17,7 +17,6 @@ export interface LiftedRequest {
  * carry.
  */
 export function liftHoistedHeaders({ query, headers }: LiftedRequest): LiftedRequest {
-  const isHoisted = ({ name }: QueryParameter): boolean => /^x-amz-/i.test(name) && !isIgnoredParameter(name);
   const hoisted = query.filter(isHoisted);
   if (hoisted.length === 0) return { query, headers };
   const lifted: Record<string, string | undefined> = { ...headers };
@@ -33,6 +32,10 @@ export function liftHoistedHeaders({ query, headers }: LiftedRequest): LiftedReq
     lifted[header] = text;
   }
   return { query: query.filter((parameter) => !isHoisted(parameter)), headers: lifted };
+}
+
+function isHoisted({ name }: QueryParameter): boolean {
+  return /^x-amz-/i.test(name) && !isIgnoredParameter(name);
 }
 
 function invalid(name: string): S3Error {

@@ -190,6 +190,25 @@ describe('presigned URLs that do not fit', () => {
     assert.deepEqual((await client.head(bucket, 'typed')).Metadata, { colour: 'blue' });
   });
 
+  test('stores metadata and tags that the SDK moved into the query, as MinIO does', async () => {
+    const file = join(await workspace.folder('moved'), 'file');
+    await writeFile(file, plaintext('moved', 500));
+    const Metadata = { colour: 'blue', shape: 'round & 100 %' };
+    for (const access of [gateway.access, minio]) {
+      const url = await signersAt(access).js(
+        'PutObject',
+        { Key: 'moved', Metadata, Tagging: 'a=1' },
+        { expiresIn: 60 },
+      );
+      assert.match(url, /[?&]x-amz-meta-colour=blue(?:&|$)/);
+      await allowed(url, { file });
+      const at = agents.boto3.client(access);
+      assert.deepEqual((await at.head(bucket, 'moved')).Metadata, Metadata);
+      const { TagSet }: { TagSet: unknown } = await at.call('get_object_tagging', { Bucket: bucket, Key: 'moved' });
+      assert.deepEqual(TagSet, [{ Key: 'a', Value: '1' }]);
+    }
+  });
+
   test('answers with the headers that a URL overrides', async () => {
     const overrides = {
       ResponseContentDisposition: 'attachment; filename="grün.txt"',
