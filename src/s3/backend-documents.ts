@@ -13,7 +13,7 @@ import type {
 } from './document-types.ts';
 import { errorCatalogue, type S3ErrorCode } from './error-catalogue.ts';
 import { S3Error, s3Error } from './s3-error.ts';
-import { parseXml, type XmlElement } from './xml.ts';
+import { parseXml, parseXmlEntries, type XmlElement } from './xml.ts';
 
 /*
  * What an S3 backend answers. A document that cannot be read is the backend's fault, not the client's: InternalError.
@@ -38,10 +38,12 @@ export function parseListBucketsAnswer(body: Body): {
 
 /** ListBucketResult of either version. Decoded by what the answer says, for some backends ignore `encoding-type`. */
 export function parseListObjectsAnswer(body: Body): ObjectsPage {
-  return read(body, ['ListBucketResult'], (root) => {
+  return readWith(() => {
+    const { root, entries } = parseXmlEntries(body, 'Contents', parseObject);
+    requireRoot(root, ['ListBucketResult']);
     const decode = keyDecoder(root);
     return {
-      objects: root.children('Contents').map((entry) => parseObject(entry, decode)),
+      objects: entries.map((entry) => ({ ...entry, key: decode(entry.key) })),
       commonPrefixes: parsePrefixes(root, decode),
       isTruncated: isTrue(root, 'IsTruncated'),
       ...given('nextMarker', decode(root.textOf('NextMarker') ?? '')),
@@ -50,9 +52,10 @@ export function parseListObjectsAnswer(body: Body): ObjectsPage {
   });
 }
 
-function parseObject(entry: XmlElement, decode: (text: string) => string): ListedObject {
+/** The key as it stands in the document. */
+function parseObject(entry: XmlElement): ListedObject {
   return {
-    key: decode(required(entry, 'Key')),
+    key: required(entry, 'Key'),
     lastModified: entry.textOf('LastModified') ?? '',
     etag: quoted(entry.textOf('ETag') ?? ''),
     sizeBytes: integer(entry, 'Size'),
@@ -281,10 +284,20 @@ function isKnown(code: string): code is S3ErrorCode {
 }
 
 function read<Value>(body: Body, roots: readonly string[], build: (root: XmlElement) => Value): Value {
-  try {
+  return readWith(() => {
     const root = parseXml(body);
-    if (!roots.includes(root.name)) throw new Error(`the root element is ${root.name}, not ${roots[0] ?? ''}`);
+    requireRoot(root, roots);
     return build(root);
+  });
+}
+
+function requireRoot({ name }: XmlElement, roots: readonly string[]): void {
+  if (!roots.includes(name)) throw new Error(`the root element is ${name}, not ${roots[0] ?? ''}`);
+}
+
+function readWith<Value>(parse: () => Value): Value {
+  try {
+    return parse();
   } catch (cause) {
     if (cause instanceof S3Error && cause.code !== 'MalformedXML' && cause.code !== 'MaxMessageLengthExceeded') {
       throw cause;
@@ -296,7 +309,7 @@ function read<Value>(body: Body, roots: readonly string[], build: (root: XmlElem
 /** With `encoding-type=url`, S3 and most others write a space as `+` and a plus as `%2B`; `%20` is understood too. */
 function keyDecoder(root: XmlElement): (text: string) => string {
   if (root.textOf('EncodingType')?.trim().toLowerCase() !== 'url') return (text) => text;
-  return (text) => decodeURIComponent(text.replaceAll('+', ' '));
+  return (text) => (/[%+]/.test(text) ? decodeURIComponent(text.replaceAll('+', ' ')) : text);
 }
 
 function parsePrefixes(root: XmlElement, decode: (text: string) => string): string[] {

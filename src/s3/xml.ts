@@ -1,16 +1,10 @@
 import { SaxesParser } from 'saxes';
 
+import { parsePlainXml } from './plain-xml.ts';
 import { s3Error, type S3Error } from './s3-error.ts';
+import { XmlElement, type XmlLimits } from './xml-element.ts';
 
-/** Bounds of one document; whatever passes one of them is refused. */
-export interface XmlLimits {
-  /** Bytes of the encoded document (UTF-16 units where it comes as a string). */
-  readonly maxBytes: number;
-  readonly maxDepth: number;
-  readonly maxElements: number;
-  /** UTF-16 units of text directly in one element. */
-  readonly maxTextLength: number;
-}
+export { XmlElement, type XmlLimits } from './xml-element.ts';
 
 /**
  * Room for the largest documents of the S3 API: a listing of 1 000 keys of 1 024 control characters, each written as a
@@ -23,44 +17,6 @@ export const defaultXmlLimits: XmlLimits = {
   maxTextLength: 64 * 1024,
 };
 
-/** One element of a parsed document. Namespaces and attributes are dropped: S3's documents carry nothing in them. */
-export class XmlElement {
-  /** Local name, without prefix. */
-  readonly name: string;
-  readonly #children: XmlElement[] = [];
-  #text = '';
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  /** The character data directly in this element, CDATA included, exactly as written. */
-  text(): string {
-    return this.#text;
-  }
-
-  /** The first child of that name. */
-  child(name: string): XmlElement | undefined {
-    return this.#children.find((candidate) => candidate.name === name);
-  }
-
-  /** All children of that name, or all children, in document order. */
-  children(name?: string): XmlElement[] {
-    return this.#children.filter((candidate) => name === undefined || candidate.name === name);
-  }
-
-  /** Text of the first child of that name; undefined where there is no such child, '' where it is empty. */
-  textOf(name: string): string | undefined {
-    return this.child(name)?.text();
-  }
-
-  /** For the parser. */
-  append(part: XmlElement | string): void {
-    if (typeof part === 'string') this.#text += part;
-    else this.#children.push(part);
-  }
-}
-
 /**
  * Parses a whole document. DOCTYPE, other encodings than UTF-8, and anything not well-formed or over a limit is refused;
  * references to control characters, which XML 1.0 forbids and S3 sends, pass. U+0000 exists in no version of XML.
@@ -69,6 +25,34 @@ export class XmlElement {
 export function parseXml(source: string | Uint8Array, limits: Partial<XmlLimits> = {}): XmlElement {
   const bounds = { ...defaultXmlLimits, ...limits };
   if (source.length > bounds.maxBytes) throw s3Error('MaxMessageLengthExceeded');
+  const text = decode(source);
+  return parsePlainXml(text, bounds, () => false) ?? parseAnyXml(text, bounds);
+}
+
+/**
+ * Parses a document as `parseXml` does, and reads the children of the root that are called `name` one by one: where it can,
+ * without having all of them in memory at once. They may stand in the root too, or not.
+ * @throws S3Error MalformedXML, MaxMessageLengthExceeded; whatever `readEntry` throws.
+ */
+export function parseXmlEntries<Entry>(
+  source: string | Uint8Array,
+  name: string,
+  readEntry: (element: XmlElement) => Entry,
+): { readonly root: XmlElement; readonly entries: readonly Entry[] } {
+  if (source.length > defaultXmlLimits.maxBytes) throw s3Error('MaxMessageLengthExceeded');
+  const text = decode(source);
+  const entries: Entry[] = [];
+  const plain = parsePlainXml(text, defaultXmlLimits, (child) => {
+    if (child.name !== name) return false;
+    entries.push(readEntry(child));
+    return true;
+  });
+  if (plain !== undefined) return { root: plain, entries };
+  const root = parseAnyXml(text, defaultXmlLimits);
+  return { root, entries: root.children(name).map(readEntry) };
+}
+
+function parseAnyXml(text: string, bounds: XmlLimits): XmlElement {
   const builder = new TreeBuilder(bounds);
   // XML 1.1 because S3 writes control characters as references, which 1.0 forbids (`forceXMLVersion`: whatever the
   // declaration says). Positions would be kept for messages only.
@@ -88,7 +72,7 @@ export function parseXml(source: string | Uint8Array, limits: Partial<XmlLimits>
   parser.on('closetag', () => builder.close());
   parser.on('text', (text) => builder.text(text));
   parser.on('cdata', (text) => builder.text(text));
-  parser.write(keepLineSeparators(decode(source))).close();
+  parser.write(keepLineSeparators(text)).close();
   return builder.root();
 }
 
@@ -212,7 +196,13 @@ const named = new Map([
   ['"', '&quot;'],
 ]);
 
+/** What most texts are made of: nothing in it is escaped, or nothing but quotes, as in ETags. */
+const nothingToEscape = /^[ !#-%'-;=?-~]*$/;
+const onlyQuotesToEscape = /^[ -%'-;=?-~]*$/;
+
 /** Escapes text for use between tags and in quoted attributes. Lone surrogates become U+FFFD. */
 export function escapeXml(text: string): string {
+  if (nothingToEscape.test(text)) return text;
+  if (onlyQuotesToEscape.test(text)) return text.replaceAll('"', '&quot;');
   return text.toWellFormed().replace(special, (character) => named.get(character) ?? reference(character));
 }

@@ -1,12 +1,14 @@
 /**
  * `npm run bench`: CPU, throughput and memory of the shipped gateway beside those of MinIO itself, in the same run and
- * under the same load (docs/performance.md). `--quick` for a first look, `--rounds N`, `--only TEXT` for some loads.
+ * under the same load (docs/performance.md). `--quick` for a first look, `--rounds N`, `--only TEXT` for some loads,
+ * `--only listing` for pages of a bucket of 100 000 objects.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { fill, listingRounds, listingTable } from './listing.ts';
 import { measure, type Load, type Sample } from './measure.ts';
 import { table } from './report.ts';
 import { makeBucket, minioBinary, startGateway, startMinio, type Target } from './targets.ts';
@@ -56,7 +58,13 @@ async function main(): Promise<void> {
   try {
     const minio = await startMinio(join(folder, 'minio'));
     targets.push(minio);
-    targets.push(await startGateway(join(folder, 'gateway-minio'), minio));
+    const gateway = await startGateway(join(folder, 'gateway-minio'), minio);
+    targets.push(gateway);
+    if ('listing'.includes(values.only ?? '')) {
+      await fill(gateway, join(folder, 'minio', 'objects'), values.quick ? 10_000 : 100_000);
+      console.log(listingTable(await listingRounds(gateway, minio, rounds)));
+    }
+    if (chosen.length === 0) return;
     targets.push(await startGateway(join(folder, 'gateway-embedded')));
     for (const target of targets) await prepare(target);
     for (let round = 1; round <= rounds; round += 1) {
