@@ -1,20 +1,26 @@
-"""Runs versitygw's own client-side tests against an endpoint, one test a process, and prints one JSON line a test.
+"""Runs tests of a suite that others wrote, one test a process, and prints one JSON line a test.
 
 The tests expect an account without buckets and leave some behind, so after each test everything is removed by way of the
 server that stores it (which is the endpoint itself, or stands behind it), and from its folder where the server refuses:
 objects under compliance retention would keep every later test from passing.
 
-usage: public_suite.py VERSITYGW SETTINGS.json, of
-  {"target": {"endpoint", "accessKeyId", "secretAccessKey"}, "server": {the same}, "root": "/folder/of/the/server",
-   "names": ["PutObject_success", ...]}
+usage: public_suite.py SETTINGS.json, of
+  {"lanes": [{"command": ["program", ...], "env": {...}, "server": {"endpoint", "accessKeyId", "secretAccessKey"},
+              "root": "/folder/of/the/server"}, ...],
+   "names": ["PutObject_success", ...], "failure": "regular expression of a failure in the output"}
+A test's name becomes the last argument of the command. Each lane runs one test at a time; they share the list of tests.
 """
 
 import json
+import os
 import pathlib
+import queue
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 
 import boto3
 from botocore.config import Config
@@ -84,28 +90,49 @@ def remove_everything(s3, root):
             remove_folders(root, name)
 
 
-def run_test(program, target, name):
-    command = [program, "test", "--endpoint", target["endpoint"]]
-    command += ["--access", target["accessKeyId"], "--secret", target["secretAccessKey"], name]
+def run_test(lane, failure, name):
+    env = {**os.environ, **lane["env"]}
     try:
-        finished = subprocess.run(command, capture_output=True, text=True, timeout=TEST_TIMEOUT_SECONDS, check=False)
+        finished = subprocess.run(
+            [*lane["command"], name], capture_output=True, text=True, timeout=TEST_TIMEOUT_SECONDS, check=False, env=env
+        )
     except subprocess.TimeoutExpired:
         return False, "takes too long"
     output = TERMINAL_CODES.sub("", finished.stdout + finished.stderr)
-    failures = [line for line in output.splitlines() if "FAIL" in line or "panic" in line]
-    return finished.returncode == 0 and not failures, (failures or [""])[0][:400]
+    failures = [line for line in output.splitlines() if re.search(failure, line)]
+    return finished.returncode == 0 and not failures, (failures or [""])[0][:1500]
+
+
+def run_lane(lane, failure, names):
+    s3 = client_of(lane["server"])
+    root = pathlib.Path(lane["root"])
+    while True:
+        try:
+            name = names.get_nowait()
+        except queue.Empty:
+            return
+        started = time.monotonic()
+        passed, reason = run_test(lane, failure, name)
+        seconds = round(time.monotonic() - started, 1)
+        line = json.dumps({"name": name, "passed": passed, "reason": reason, "seconds": seconds})
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        remove_everything(s3, root)
 
 
 def main():
-    program = sys.argv[1]
-    with open(sys.argv[2], encoding="utf-8") as file:
+    with open(sys.argv[1], encoding="utf-8") as file:
         settings = json.load(file)
-    s3 = client_of(settings["server"])
-    root = pathlib.Path(settings["root"])
+    names = queue.SimpleQueue()
     for name in settings["names"]:
-        passed, reason = run_test(program, settings["target"], name)
-        print(json.dumps({"name": name, "passed": passed, "reason": reason}), flush=True)
-        remove_everything(s3, root)
+        names.put(name)
+    lanes = [
+        threading.Thread(target=run_lane, args=(lane, settings["failure"], names)) for lane in settings["lanes"]
+    ]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ export const tools = {
   versitygw: installed('bin/versitygw'),
   rclone: installed('bin/rclone'),
   goClient: installed('bin/go-client'),
+  minioGoTests: installed('bin/minio-go-tests'),
   aws: installed('python/bin/aws'),
   s3cmd: installed('python/bin/s3cmd'),
   s5cmd: installed('s5cmd/bin/s5cmd'),
