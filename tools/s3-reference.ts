@@ -112,7 +112,7 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
   ciphertext; sizes in notifications, inventories and lifecycle filters are those of ciphertext; a lifecycle rule over a whole
   bucket also reaches the gateway's keys under \`.s3eg/\`. Tags are held to S3's limits before anything is sent.
 - **CORS** is answered by the gateway from the bucket's own rules, read from the provider at most every 30 seconds.
-- **Presigned URLs** of SDKs that put \`x-amz-*\` headers into the query (AWS SDK for Java v2, JavaScript v3) mean the same as with
+- **Presigned URLs** of SDKs that put \`x-amz-*\` headers into the query (AWS SDK for JavaScript v3) mean the same as with
   the headers. Values of checksums in the query are passed over: they are those of an empty body.
 - **Ranges**: one range a request; several in one header are answered with the whole object, as S3 does.
 - Server-side encryption, storage classes, tags, object-lock headers and canned ACLs of a write go to the provider. The embedded

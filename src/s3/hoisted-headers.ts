@@ -10,7 +10,7 @@ export interface LiftedRequest {
 }
 
 /**
- * SDKs that presign (AWS SDK for Java v2, JavaScript v3) put headers such as `x-amz-meta-colour` into the query, where the
+ * SDKs that presign (AWS SDK for JavaScript v3) put headers such as `x-amz-meta-colour` into the query, where the
  * signature covers them as well, so that whoever uses the URL need not send them. S3 takes them for the headers.
  * For presigned requests whose signature was verified; parameters that S3 passes over stay where they are.
  * @throws S3Error InvalidArgument for one that is given twice, also as a header with another value, or that no header can
