@@ -114,6 +114,8 @@ appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz
 - **CORS** is answered by the gateway from the bucket's own rules, read from the provider at most every 30 seconds.
 - **Presigned URLs** of SDKs that put \`x-amz-*\` headers into the query (AWS SDK for JavaScript v3) mean the same as with
   the headers. Values of checksums in the query are passed over: they are those of an empty body.
+- **\`x-amz-expected-bucket-owner\`** and \`x-amz-source-expected-bucket-owner\` of every operation are the provider's to compare, with
+  its own account; the embedded store has no accounts and does not look at them.
 - **Ranges**: one range a request; several in one header are answered with the whole object, as S3 does.
 - Server-side encryption, storage classes, tags, object-lock headers and canned ACLs of a write go to the provider. The embedded
   store has one storage class, no key service, no versions, no object lock, and of the ACLs \`private\` and

@@ -55,7 +55,9 @@ function isGranted(
   }
 }
 
-/** The policy of a request and the backend that it names. @throws S3Error AccessDenied where no policy covers it. */
+/**
+ * The policy of a request and the backend that it names, which holds the request to the owner that the client expects.
+ * @throws S3Error AccessDenied where no policy covers it. */
 export function decide(
   request: ServiceRequest,
   gateway: Gateway,
@@ -67,5 +69,9 @@ export function decide(
   if (policy === undefined || backend === undefined) {
     throw s3Error('AccessDenied', `No policy of this gateway covers the bucket "${bucket}".`);
   }
-  return { policy, backend };
+  const owner = request.headers['x-amz-expected-bucket-owner'];
+  return {
+    policy,
+    backend: owner === undefined ? backend : { ...backend, store: backend.store.expectingOwner(owner) },
+  };
 }

@@ -56,7 +56,7 @@ async function copyFrom(
 ): Promise<Copied> {
   checkCopiedSize(source.sizeBytes);
   checkSize(source.sizeBytes, request.policy.limits.maxObjectBytes);
-  const hasForm = source.request.backend === request.backend && hasSameForm(source, request);
+  const hasForm = source.request.backend.name === request.backend.name && hasSameForm(source, request);
   const within = hasForm && (await hasMd5(source, request, gateway));
   const known = within ? await knownChecksums(source, request, gateway, directives) : undefined;
   return known === undefined

@@ -93,9 +93,10 @@ export function isOntoItself(request: ObjectRequest): boolean {
 function sourceRequest(request: ObjectRequest, gateway: Gateway): ObjectRequest {
   const { bucket, key, versionId } = parseCopySource(request.headers['x-amz-copy-source'] ?? '');
   authorizeRead(request, gateway, { bucket, key });
+  const owner = request.headers['x-amz-source-expected-bucket-owner'];
   return {
     ...request,
-    ...decide(request, gateway, { bucket, key }),
+    ...decide({ ...request, headers: { 'x-amz-expected-bucket-owner': owner } }, gateway, { bucket, key }),
     bucket,
     key,
     headers: {},

@@ -59,7 +59,7 @@ async function copyPart(
   const { upload, partNumber, range, sizeBytes } = part;
   const { backend, signal } = request;
   const address = { ...uploadAddress(request), partNumber };
-  if (upload === undefined && source.opened === undefined && source.request.backend === backend) {
+  if (upload === undefined && source.opened === undefined && source.request.backend.name === backend.name) {
     const sourceConditions = { ifMatch: source.head.etag };
     const copied = { ...address, source: addressOf(source.request), sourceConditions };
     return await backend.store.copyPart(range === undefined ? copied : { ...copied, range }, { signal });

@@ -292,6 +292,11 @@ export interface SubResourceAnswer {
 export interface ObjectStore {
   /** `s3` or `filesystem`. */
   readonly kind: string;
+  /**
+   * The same store for calls that hold only if this account owns the bucket (`x-amz-expected-bucket-owner`), which is the
+   * provider's to compare. It is not to be closed. A store without accounts gives itself.
+   */
+  expectingOwner(owner: string): ObjectStore;
   listBuckets(options?: CallOptions): Promise<readonly BucketEntry[]>;
   createBucket(
     bucket: string,

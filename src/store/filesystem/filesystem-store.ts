@@ -86,6 +86,10 @@ export class FilesystemStore implements ObjectStore {
     this.#subResources = new SubResources(parts);
   }
 
+  expectingOwner(): this {
+    return this;
+  }
+
   /**
    * Opens the store under `root`, making it where it is missing, and clears what crashed instances left behind.
    * @throws StoreOpenError when the folder cannot be made or written, or was written by a newer release.

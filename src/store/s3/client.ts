@@ -54,15 +54,30 @@ export class S3Client {
   readonly #clock: Clock;
   readonly #transport: Transport;
   readonly #host: string;
+  readonly #headers: Headers;
 
-  /** @throws Error where the endpoint is not `http(s)://host[:port]`. */
-  constructor(options: S3StoreOptions, hooks: S3StoreHooks) {
+  /**
+   * @param shared Connections of another client, and headers that every request has.
+   * @throws Error where the endpoint is not `http(s)://host[:port]`.
+   */
+  constructor(
+    options: S3StoreOptions,
+    hooks: S3StoreHooks,
+    shared: { readonly transport?: Transport; readonly headers?: Headers } = {},
+  ) {
     this.#options = options;
     this.#hooks = hooks;
     this.#clock = hooks.clock ?? systemClock;
     const { protocol, host } = parseEndpoint(options.endpoint);
     this.#host = host;
-    this.#transport = new Transport({ ...options, protocol, budget: hooks.budget ?? new FlowBudget() });
+    this.#headers = shared.headers ?? {};
+    this.#transport =
+      shared.transport ?? new Transport({ ...options, protocol, budget: hooks.budget ?? new FlowBudget() });
+  }
+
+  /** The same client over the same connections, with headers that every request has. */
+  withHeaders(headers: Headers): S3Client {
+    return new S3Client(this.#options, this.#hooks, { transport: this.#transport, headers });
   }
 
   /** Retries after the first attempt. */
@@ -143,7 +158,7 @@ export class S3Client {
     const { authority, rawPath } = this.#address(call);
     const query = queryString(call.query ?? {});
     const { body, lengthBytes, payloadHash } = await preparedBody(call);
-    const headers = outgoingHeaders(call.headers ?? {});
+    const headers = outgoingHeaders({ ...call.headers, ...this.#headers });
     if (call.contentMd5 === true && body instanceof Uint8Array) {
       headers['content-md5'] = createHash('md5').update(body).digest('base64');
     }

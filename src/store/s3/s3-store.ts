@@ -44,11 +44,20 @@ import * as uploads from './upload-operations.ts';
 /** The ObjectStore port over any provider that speaks S3: one backend request per call, signed with SigV4. */
 export class S3Store implements ObjectStore {
   readonly kind = 's3';
+  readonly #options: S3StoreOptions;
+  readonly #hooks: S3StoreHooks;
   readonly #client: S3Client;
 
   /** @throws Error where the endpoint is not `http(s)://host[:port]`. No connection is made yet. */
-  constructor(options: S3StoreOptions, hooks: S3StoreHooks = {}) {
-    this.#client = new S3Client(options, hooks);
+  constructor(options: S3StoreOptions, hooks: S3StoreHooks = {}, client = new S3Client(options, hooks)) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#client = client;
+  }
+
+  expectingOwner(owner: string): S3Store {
+    const client = this.#client.withHeaders({ 'x-amz-expected-bucket-owner': owner });
+    return new S3Store(this.#options, this.#hooks, client);
   }
 
   async listBuckets(options: CallOptions = {}): Promise<readonly BucketEntry[]> {
