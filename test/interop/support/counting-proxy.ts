@@ -1,4 +1,4 @@
-/** A TCP proxy between gateway and backend that counts the bytes of both directions. */
+/** A TCP proxy between gateway and backend that counts the bytes of both directions, and requests. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 import type { Workspace } from './workspace.ts';
@@ -7,6 +7,7 @@ import type { Workspace } from './workspace.ts';
 export class CountingProxy implements AsyncDisposable {
   readonly endpoint: string;
   #bytes = 0;
+  #requests = 0;
   #isHeld = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -35,6 +36,11 @@ export class CountingProxy implements AsyncDisposable {
     return this.#bytes;
   }
 
+  /** Requests that passed; each begins a chunk of its own, as the gateway writes them. */
+  get requests(): number {
+    return this.#requests;
+  }
+
   /** Takes no more bytes from either side until `goOn`. */
   hold(): void {
     this.#isHeld = true;
@@ -61,6 +67,7 @@ export class CountingProxy implements AsyncDisposable {
       this.#sockets.add(from);
       from.on('data', (chunk: Buffer) => {
         this.#bytes += chunk.length;
+        if (from === client && isRequest(chunk)) this.#requests += 1;
         if (!to.write(chunk)) from.pause();
       });
       to.on('drain', () => {
@@ -71,4 +78,8 @@ export class CountingProxy implements AsyncDisposable {
       from.on('close', () => this.#sockets.delete(from));
     }
   }
+}
+
+function isRequest(chunk: Buffer): boolean {
+  return /^[A-Z]+ \/\S* HTTP\/1\.1\r\n/.test(chunk.toString('latin1', 0, 4096));
 }
