@@ -16,11 +16,13 @@ import type { Backend, Gateway } from './operations/gateway.ts';
 import { LayoutCache } from './operations/layout-cache.ts';
 import { KnownParts } from './operations/known-parts.ts';
 import { createS3Handler } from './operations/pipeline.ts';
+import { globMatch } from './policy/glob.ts';
+import type { Policy } from './policy/policy.ts';
 import { PolicySet } from './policy/policy-set.ts';
 import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { S3Store } from './store/s3/s3-store.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
+import { createLogger, silentLogger, type Logger } from './telemetry/logger.ts';
 import { MetricsRegistry } from './telemetry/metrics.ts';
 import { registerProcessMetrics } from './telemetry/process-metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -59,7 +61,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const { bucketLabels } = settings.telemetry.metrics;
   const telemetry = new Telemetry({ logger, registry, bucketLabels, version });
   const budget = new FlowBudget();
-  const keys = await openKeys(settings);
+  const keys = await openKeys(settings, { create: true });
   const backends = await openBackends(settings, telemetry, budget);
   const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
   const dataKeys = new DataKeys(providers, settings.dataKeyCache, { metrics: keyEvents(telemetry) });
@@ -97,10 +99,57 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   };
 }
 
-async function openKeys(settings: Settings): Promise<ReadonlyMap<string, GuardedKey>> {
+/** What a command works with that changes stored objects without serving them. */
+export interface OpenedStores extends AsyncDisposable {
+  readonly stores: ReadonlyMap<string, ObjectStore>;
+  /** Without dual-read windows: every version opens. */
+  readonly keys: ReadonlyMap<string, KeyProvider>;
+  /** Names of the backends that a policy keeps a bucket in. */
+  backendsOf(bucket: string): readonly string[];
+  /**
+   * Holds a key to its canary in a bucket, and brings the canary under the key's current version.
+   * @throws KeyError `misconfigured` for the wrong key.
+   */
+  checkCanary(at: { readonly backend: string; readonly bucket: string; readonly keyName: string }): Promise<void>;
+}
+
+/**
+ * Opens the backends and keys of a configuration for a command; makes no keyring.
+ * @throws KeyError, S3Error.
+ */
+export async function openStores(settings: Settings): Promise<OpenedStores> {
+  const registry = new MetricsRegistry();
+  const telemetry = new Telemetry({ logger: silentLogger, registry, bucketLabels: [], version });
+  const keys = await openKeys(settings, { create: false });
+  const backends = await openBackends(settings, telemetry, new FlowBudget());
+  const { prefix, bucket } = settings.multipart;
+  const canaries = new CanaryGuard({ keys, prefix, ...(bucket === undefined ? {} : { bucket }) });
+  return {
+    stores: new Map(Array.from(backends, ([name, { store }]) => [name, store])),
+    keys: new Map(Array.from(keys, ([name, { unrestricted }]) => [name, unrestricted])),
+    backendsOf: (name) => {
+      const isKept = ({ match: { buckets } }: Policy): boolean =>
+        buckets.length === 0 || buckets.some((pattern) => globMatch(pattern, name));
+      return [...new Set(settings.policies.filter(isKept).map((policy) => policy.backend))];
+    },
+    async checkCanary({ backend: name, ...at }) {
+      const backend = backends.get(name);
+      if (backend !== undefined) await canaries.check({ backend, ...at });
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { unrestricted } of keys.values()) await unrestricted.close();
+      for (const { store } of backends.values()) await store.close();
+    },
+  };
+}
+
+async function openKeys(
+  settings: Settings,
+  { create }: { readonly create: boolean },
+): Promise<ReadonlyMap<string, GuardedKey>> {
   const keys = new Map<string, GuardedKey>();
   for (const [name, key] of settings.keys) {
-    const unrestricted = await openKey(name, key, { create: true });
+    const unrestricted = await openKey(name, key, { create });
     keys.set(name, { unrestricted, provider: new DualReadWindow(unrestricted, { readPrevious: key.readPrevious }) });
   }
   return keys;

@@ -53,7 +53,7 @@ async function decrypt(
   await using opened = await openOfflineKeys(io, options);
   const { keys, reservedPrefix } = opened;
   const quiet = options.json === true;
-  const progress = createProgress(io, { title: 'Decrypting', totalBytes: plan.totalBytes, quiet });
+  const progress = createProgress(io, { title: 'Decrypting', unit: 'bytes', total: plan.totalBytes, quiet });
   const run = new DecryptRun(progress, {
     keys,
     bucket: options.bucket,

@@ -8,9 +8,17 @@ import { checkCommand } from './check.ts';
 import { decryptCommand } from './decrypt.ts';
 import { inspectCommand } from './inspect.ts';
 import { keysCommand } from './keys.ts';
+import { rewrapCommand } from './rewrap.ts';
 import { serveCommand } from './serve.ts';
 
-const commands: readonly CommandFactory[] = [serveCommand, checkCommand, keysCommand, inspectCommand, decryptCommand];
+const commands: readonly CommandFactory[] = [
+  serveCommand,
+  checkCommand,
+  keysCommand,
+  rewrapCommand,
+  inspectCommand,
+  decryptCommand,
+];
 
 /** The command line of `s3eg`, with all its commands. */
 export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {

@@ -6,8 +6,8 @@ import { byteText } from './byte-text.ts';
 
 /** How far a command is. */
 export interface Progress {
-  /** So many bytes more are done. */
-  advance(lengthBytes: number): void;
+  /** So many bytes or objects more are done. */
+  advance(amount: number): void;
   /** One item is done; shown where lines are shown. */
   done(line: string): void;
   /** One item failed; always shown, by a bar when it is gone. */
@@ -20,7 +20,10 @@ export interface Progress {
 export interface ProgressOptions {
   /** What the command does, such as `Decrypting`. */
   readonly title: string;
-  readonly totalBytes: number;
+  /** What is counted. */
+  readonly unit: 'bytes' | 'objects';
+  /** All there is; undefined where that is not known: then there is no bar. */
+  readonly total: number | undefined;
   /** Say nothing where there is no terminal: the result says it all. */
   readonly quiet: boolean;
   readonly clock?: Clock;
@@ -33,16 +36,20 @@ const barColumns = 24;
 
 /** A bar on a terminal, plain lines elsewhere. */
 export function createProgress(io: CliIo, options: ProgressOptions): Progress {
-  if (io.errIsTerminal) return new BarProgress(io, options);
+  const { total } = options;
+  if (io.errIsTerminal && total !== undefined) return new BarProgress(io, { ...options, total });
   return options.quiet ? silentProgress : new LineProgress(io, options);
 }
 
 const silentProgress: Progress = { advance() {}, done() {}, problem() {}, stop() {} };
 
 /** How much of the whole is done, in words. */
-function shareText(doneBytes: number, totalBytes: number): string {
-  const percent = totalBytes === 0 ? 100 : Math.floor((doneBytes / totalBytes) * 100);
-  return `${percent} %, ${byteText(doneBytes)} of ${byteText(totalBytes)}`;
+function shareText(done: number, { total, unit }: Pick<ProgressOptions, 'total' | 'unit'>): string {
+  const text = unit === 'bytes' ? byteText : String;
+  const named = unit === 'bytes' ? '' : ` ${unit}`;
+  if (total === undefined) return `${text(done)}${named}`;
+  const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+  return `${percent} %, ${text(done)} of ${text(total)}${named}`;
 }
 
 /** Lets something happen at most once in a while. */
@@ -69,7 +76,7 @@ class LineProgress implements Progress {
   readonly #io: CliIo;
   readonly #options: ProgressOptions;
   readonly #pace: Pace;
-  #doneBytes = 0;
+  #done = 0;
 
   constructor(io: CliIo, options: ProgressOptions) {
     this.#io = io;
@@ -77,10 +84,10 @@ class LineProgress implements Progress {
     this.#pace = new Pace(linesEveryMs, options.clock ?? systemClock);
   }
 
-  advance(lengthBytes: number): void {
-    this.#doneBytes += lengthBytes;
-    const { title, totalBytes } = this.#options;
-    if (this.#pace.isDue()) this.#io.err(`${title}: ${shareText(this.#doneBytes, totalBytes)}\n`);
+  advance(amount: number): void {
+    this.#done += amount;
+    const { title } = this.#options;
+    if (this.#pace.isDue()) this.#io.err(`${title}: ${shareText(this.#done, this.#options)}\n`);
   }
 
   done(line: string): void {
@@ -100,15 +107,15 @@ class BarProgress implements Progress {
   readonly #bar: ReturnType<typeof progress>;
   readonly #pace: Pace;
   readonly #problems: string[] = [];
-  #doneBytes = 0;
-  #shownBytes = 0;
+  #done = 0;
+  #shown = 0;
 
-  constructor(io: CliIo, options: ProgressOptions) {
+  constructor(io: CliIo, options: ProgressOptions & { readonly total: number }) {
     this.#io = io;
     this.#options = options;
     this.#pace = new Pace(barEveryMs, options.clock ?? systemClock);
     this.#bar = progress({
-      max: options.totalBytes,
+      max: options.total,
       size: barColumns,
       style: 'block',
       withGuide: false,
@@ -118,14 +125,14 @@ class BarProgress implements Progress {
     releaseKeyboard();
   }
 
-  advance(lengthBytes: number): void {
-    this.#doneBytes += lengthBytes;
+  advance(amount: number): void {
+    this.#done += amount;
     if (!this.#pace.isDue()) return;
-    const { title, totalBytes } = this.#options;
+    const { title } = this.#options;
     const failed = this.#problems.length === 0 ? '' : `, ${this.#problems.length} failed`;
-    const text = `${title}: ${shareText(this.#doneBytes, totalBytes)}${failed}`;
-    this.#bar.advance(this.#doneBytes - this.#shownBytes, text);
-    this.#shownBytes = this.#doneBytes;
+    const text = `${title}: ${shareText(this.#done, this.#options)}${failed}`;
+    this.#bar.advance(this.#done - this.#shown, text);
+    this.#shown = this.#done;
   }
 
   done(): void {}

@@ -31,7 +31,11 @@ function harness(quiet: boolean) {
   const lines: string[] = [];
   const clock = { ms: 0, now: () => clock.ms };
   const io: CliIo = { env: {}, cwd: '/', out: assert.fail, err: (text) => lines.push(text), errIsTerminal: false };
-  return { lines, clock, progress: createProgress(io, { title: 'Decrypting', totalBytes: 2_048, quiet, clock }) };
+  return {
+    lines,
+    clock,
+    progress: createProgress(io, { title: 'Decrypting', unit: 'bytes', total: 2_048, quiet, clock }),
+  };
 }
 
 describe('progress without a terminal', () => {

@@ -1,0 +1,114 @@
+import type { RewrapResult } from '../../maintenance/rewrap/rewrap-job.ts';
+import type { CopyGuard } from '../../maintenance/rewrap/self-copy.ts';
+import type { RewrapFailure, RewrapTally, UnderVersion } from '../../maintenance/rewrap/tally.ts';
+import { printable } from '../cli-io.ts';
+
+/** A version of a key, and what it still protects. */
+export interface VersionLeft extends UnderVersion {
+  readonly isCurrent: boolean;
+  /** Nothing that was looked at is under it, and everything was looked at. */
+  readonly mayBeRetired: boolean;
+}
+
+/** What `--json` prints; documented in docs/rotation.md. */
+export interface RewrapReport {
+  readonly ok: boolean;
+  readonly bucket: string;
+  readonly backend: string;
+  readonly dryRun: boolean;
+  readonly outcomes: RewrapTally['outcomes'];
+  readonly failed: number;
+  readonly failures: readonly RewrapFailure[];
+  readonly locked: number;
+  readonly oldVersionsNotLookedAt: number;
+  /** How copies were guarded against writes that come in between; missing in a dry run. */
+  readonly guard?: CopyGuard;
+  readonly versions: readonly VersionLeft[];
+}
+
+/** What was looked at. */
+export interface RewrapScope {
+  readonly bucket: string;
+  readonly backend: string;
+  readonly dryRun: boolean;
+  /** Whether it was the whole bucket. */
+  readonly isWhole: boolean;
+  /** All versions of the keys that are configured, the current one first, by key. */
+  readonly known: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Puts together what a run found and what the key services know. */
+export function reportOf(scope: RewrapScope, { tally, guard }: RewrapResult): RewrapReport {
+  const { bucket, backend, dryRun } = scope;
+  const { outcomes, failed, failures, locked, oldVersionsNotLookedAt } = tally;
+  return {
+    ok: failed === 0 && outcomes.busy === 0,
+    bucket,
+    backend,
+    dryRun,
+    outcomes,
+    failed,
+    failures,
+    locked,
+    oldVersionsNotLookedAt,
+    ...(guard === undefined ? {} : { guard }),
+    versions: versionsLeft(scope, tally),
+  };
+}
+
+function versionsLeft({ known, isWhole }: RewrapScope, tally: RewrapTally): readonly VersionLeft[] {
+  const isComplete = isWhole && tally.failed === 0 && tally.oldVersionsNotLookedAt === 0;
+  const found = tally.under.filter(({ keyName, keyVersion }) => !known.get(keyName)?.includes(keyVersion));
+  const expected = Array.from(known, ([keyName, versions]) => versions.map((keyVersion) => ({ keyName, keyVersion })));
+  return [...expected.flat(), ...found].map(({ keyName, keyVersion }) => {
+    const counts = tally.under.find((entry) => entry.keyName === keyName && entry.keyVersion === keyVersion);
+    const { objects = 0, oldVersions = 0, uploads = 0 } = counts ?? {};
+    const isCurrent = known.get(keyName)?.[0] === keyVersion;
+    const isFree = objects + oldVersions + uploads === 0;
+    const mayBeRetired = !isCurrent && isFree && isComplete;
+    return { keyName, keyVersion, isCurrent, objects, oldVersions, uploads, mayBeRetired };
+  });
+}
+
+/** The report for people. */
+export function reportText(report: RewrapReport): string {
+  const { outcomes, failed, locked, oldVersionsNotLookedAt, guard, dryRun } = report;
+  const counts = [
+    `${dryRun ? 'Would rewrap' : 'Rewrapped'} ${objectsText(outcomes.rewrapped)}`,
+    ...(outcomes.current === 0 ? [] : [`${outcomes.current} current already`]),
+    ...(outcomes.other_key === 0 ? [] : [`${outcomes.other_key} under other keys or versions`]),
+    ...(outcomes.not_encrypted === 0 ? [] : [`${outcomes.not_encrypted} not encrypted`]),
+    ...(outcomes.gone === 0 ? [] : [`${outcomes.gone} deleted meanwhile`]),
+    ...(outcomes.busy === 0 ? [] : [`${outcomes.busy} replaced again and again: run once more`]),
+    ...(failed === 0 ? [] : [`${failed} failed`]),
+  ];
+  const lines = [
+    `${counts.join(', ')}.`,
+    ...(locked === 0 ? [] : [`${objectsText(locked)} locked: the locked version stays under its old key.`]),
+    ...(oldVersionsNotLookedAt === 0
+      ? []
+      : [`${oldVersionsNotLookedAt} old versions were not looked at: --all-versions counts them.`]),
+    ...(guard === 'complete' ? [inParts] : []),
+    ...report.versions.map(versionText),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+const inParts =
+  'The backend had to copy the bytes of every object, as it guards a simple copy against no write (docs/rotation.md).';
+
+function versionText(version: VersionLeft): string {
+  const { keyName, keyVersion, isCurrent, objects, oldVersions, uploads, mayBeRetired } = version;
+  const also = [
+    ...(oldVersions === 0 ? [] : [`${oldVersions} old versions`]),
+    ...(uploads === 0 ? [] : [`${uploads} uploads in progress`]),
+  ];
+  const what = [objectsText(objects), ...also].join(', ');
+  if (isCurrent) return `version ${keyVersion} of key ${keyName} is current and protects ${what}`;
+  const retire = mayBeRetired ? ': it may be retired, where no other bucket has objects under it' : '';
+  return `version ${keyVersion} of key ${keyName} still protects ${what}${retire}`;
+}
+
+function objectsText(count: number): string {
+  return `${count} ${count === 1 ? 'object' : 'objects'}`;
+}

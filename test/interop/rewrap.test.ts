@@ -1,0 +1,276 @@
+/** Rewrapping beside live traffic at real S3 servers: what is kept, who wins, and what a kill leaves. */
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { startServer, type Server, type ServerName } from './support/backends.ts';
+import { Gateway } from './support/gateway.ts';
+import { plaintext } from './support/plaintext.ts';
+import { Daemon, run, type Command, type Finished } from './support/processes.ts';
+import { S3Agent, type S3Client } from './support/s3-client.ts';
+import { ownWorkspace } from './support/site.ts';
+import { repository } from './support/tools.ts';
+import { digest, type Workspace } from './support/workspace.ts';
+
+const mebibyte = 1024 * 1024;
+const bucket = 'rewrapped';
+const seed = process.env['INTEROP_SEED'] ?? randomBytes(4).toString('hex');
+
+interface Version {
+  readonly keyName: string;
+  readonly keyVersion: string;
+  readonly objects: number;
+  readonly oldVersions: number;
+  readonly mayBeRetired: boolean;
+}
+
+interface Stored {
+  readonly Metadata: Readonly<Record<string, string>>;
+}
+
+interface Report {
+  readonly ok: boolean;
+  readonly guard?: string;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly failed: number;
+  readonly failures: readonly unknown[];
+  readonly locked: number;
+  readonly versions: readonly Version[];
+}
+
+/** The commands of an operator, with a configuration of their own for the gateway's backend and keyring. */
+class Operator {
+  readonly #command: Omit<Command, 'args'>;
+  readonly #config: string;
+
+  private constructor(command: Omit<Command, 'args'>, config: string) {
+    this.#command = command;
+    this.#config = config;
+  }
+
+  static async start(workspace: Workspace, { access: backend }: Server, gateway: Gateway): Promise<Operator> {
+    const cwd = await workspace.folder('operator');
+    const config = join(cwd, 'gateway.yaml');
+    const { endpoint, ...credentials } = backend;
+    const sections = {
+      backends: { main: { type: 's3', endpoint, region: 'us-east-1', credentials } },
+      keys: { local: { type: 'local', file: gateway.keyring } },
+      credentials: [{ accessKeyId: 'nobody', secretAccessKey: 'nobody-nobody', allow: [{ actions: ['read'] }] }],
+    };
+    await writeFile(config, JSON.stringify(sections));
+    const env = { PATH: '/usr/bin:/bin', HOME: cwd, NODE_COMPILE_CACHE: join(repository, 'node_modules/.cache/e2e') };
+    return new Operator({ program: execPath, cwd, env }, config);
+  }
+
+  command(...args: readonly string[]): Command {
+    return {
+      ...this.#command,
+      args: [join(repository, 'src/cli/main.ts'), ...args, '--config', this.#config],
+    };
+  }
+
+  async s3eg(...args: readonly string[]): Promise<Finished> {
+    return await run(this.command(...args));
+  }
+
+  /** Rotates, and gives the new version; a gateway that runs uses it some seconds later. */
+  async rotate(): Promise<string> {
+    const { code, stdout, stderr } = await this.s3eg('keys', 'rotate', '--key', 'local', '--json');
+    assert.equal(code, 0, stderr);
+    const { current }: { current: string } = JSON.parse(stdout);
+    return current;
+  }
+
+  async rewrap(...args: readonly string[]): Promise<Report> {
+    const { stdout, stderr } = await this.s3eg('rewrap', '--bucket', bucket, '--json', ...args);
+    assert.notEqual(stdout, '', stderr);
+    const [report]: [Report] = JSON.parse(stdout);
+    return report;
+  }
+}
+
+for (const name of ['minio', 'versitygw'] satisfies ServerName[]) {
+  describe(`s3eg rewrap, ${name}`, () => {
+    const workspace = ownWorkspace();
+    let client: S3Client;
+    let raw: S3Client;
+    let operator: Operator;
+
+    before(async () => {
+      const backend = await startServer(name, workspace);
+      const gateway = await Gateway.start({ workspace, backend });
+      operator = await Operator.start(workspace, backend, gateway);
+      const agent = await S3Agent.start(workspace);
+      client = agent.client(gateway.access);
+      raw = agent.client(backend.access);
+      await client.createBucket(bucket);
+    });
+
+    /** The key version that each object below a prefix is under. */
+    async function labels(Prefix: string): Promise<ReadonlyMap<string, string>> {
+      const { Contents = [] } = await raw.call<{ Contents?: { Key: string }[] }>('list_objects_v2', {
+        Bucket: bucket,
+        Prefix,
+      });
+      const heads = Contents.map(async ({ Key }): Promise<[string, string]> => {
+        const { Metadata } = await raw.call<Stored>('head_object', {
+          Bucket: bucket,
+          Key,
+        });
+        return [Key, Metadata['s3eg-key'] ?? ''];
+      });
+      return new Map(await Promise.all(heads));
+    }
+
+    async function facts(Key: string): Promise<unknown> {
+      const got = await client.get(bucket, Key);
+      const { TagSet } = await client.call<{ TagSet: { Key: string }[] }>('get_object_tagging', {
+        Bucket: bucket,
+        Key,
+      });
+      const { ContentLength, ContentType, Metadata, Body } = got;
+      const { 'cache-control': cacheControl, 'content-disposition': disposition } = got.ResponseMetadata.HTTPHeaders;
+      // versitygw gives them in any order.
+      const tags = TagSet.toSorted((left, right) => left.Key.localeCompare(right.Key));
+      return { ContentLength, ContentType, Metadata, sha256: Body.sha256, tags, cacheControl, disposition };
+    }
+
+    test('keeps bytes, metadata, headers and tags, in one copy and in parts', async () => {
+      const options = {
+        Metadata: { colour: 'blue', name: 'a  b' },
+        ContentType: 'text/plain',
+        CacheControl: 'max-age=60',
+        ContentDisposition: 'attachment; filename="a.txt"',
+        Tagging: 'team=red&cost=high',
+      };
+      await client.put(bucket, 'kept/small', plaintext('small', 100_000), options);
+      await client.put(bucket, 'kept/empty', Buffer.alloc(0));
+      const body = plaintext('large', 12 * mebibyte);
+      const upload = await client.createUpload(bucket, 'kept/large', options);
+      await client.complete(upload, [
+        await client.uploadPart(upload, 1, body.subarray(0, 7 * mebibyte)),
+        await client.uploadPart(upload, 2, body.subarray(7 * mebibyte)),
+      ]);
+      const keys = ['kept/small', 'kept/empty', 'kept/large'];
+      const before = await Promise.all(keys.map(facts));
+      for (const args of [[], ['--parts-above', String(5 * mebibyte)]]) {
+        const version = await operator.rotate();
+        const report = await operator.rewrap('--prefix', 'kept/', ...args);
+        assert.deepEqual([report.failures, report.outcomes['rewrapped']], [[], 3]);
+        assert.deepEqual(new Set((await labels('kept/')).values()), new Set([`local:${version}`]));
+        assert.deepEqual(await Promise.all(keys.map(facts)), before);
+      }
+      const range = await client.get(bucket, 'kept/large', { Range: 'bytes=7340000-7340050' });
+      assert.equal(range.Body.sha256, digest(body.subarray(7340000, 7340051)));
+    });
+
+    test('lets writes that come in between win', async () => {
+      const keys = Array.from({ length: 6 }, (_, index) => `busy/${index}`);
+      for (const key of keys) await client.put(bucket, key, Buffer.from('first'));
+      const over = new AbortController();
+      const lost: string[] = [];
+      const write = async (key: string): Promise<void> => {
+        for (let count = 0; !over.signal.aborted; count++) {
+          const body = Buffer.from(`${key} ${count}`);
+          await client.put(bucket, key, body, { Metadata: { count: String(count) } });
+          const got = await client.get(bucket, key);
+          await sleep(count % 3 === 0 ? 100 : 0);
+          if (got.Body.sha256 !== digest(body) || got.Metadata['count'] !== String(count)) lost.push(`${key} ${count}`);
+        }
+      };
+      const writers = Promise.all(keys.map(write));
+      let met = 0;
+      for (let count = 0; count < 3; count++) {
+        await operator.rotate();
+        const report = await operator.rewrap('--prefix', 'busy/', '--concurrency', '6');
+        assert.equal(report.guard, 'complete');
+        met += (report.outcomes['rewrapped'] ?? 0) + (report.outcomes['busy'] ?? 0);
+        assert.deepEqual(report.failures, []);
+      }
+      over.abort();
+      await writers;
+      assert.deepEqual(lost, []);
+      assert.ok(met > 0, 'rewraps and writes met');
+    });
+  });
+}
+
+describe('s3eg rewrap, minio, versions and kills', () => {
+  const workspace = ownWorkspace();
+  let client: S3Client;
+  let raw: S3Client;
+  let operator: Operator;
+
+  before(async () => {
+    const backend = await startServer('minio', workspace);
+    const gateway = await Gateway.start({ workspace, backend });
+    operator = await Operator.start(workspace, backend, gateway);
+    const agent = await S3Agent.start(workspace);
+    client = agent.client(gateway.access);
+    raw = agent.client(backend.access);
+    await raw.call('create_bucket', { Bucket: bucket, ObjectLockEnabledForBucket: true });
+  });
+
+  test('a locked object keeps its lock in the new version; old versions are counted under their key', async () => {
+    await client.put(bucket, 'twice', Buffer.from('one'));
+    await client.put(bucket, 'twice', Buffer.from('two'));
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    await client.put(bucket, 'locked', Buffer.from('kept'), {
+      ObjectLockMode: 'GOVERNANCE',
+      ObjectLockRetainUntilDate: until,
+      ObjectLockLegalHoldStatus: 'ON',
+    });
+    const version = await operator.rotate();
+    const report = await operator.rewrap('--all-versions');
+    assert.deepEqual([report.failures, report.outcomes['rewrapped'], report.locked], [[], 2, 1]);
+    const byVersion = Object.fromEntries(
+      report.versions.map(({ keyVersion, objects, oldVersions, mayBeRetired }) => [
+        keyVersion,
+        { objects, oldVersions, mayBeRetired },
+      ]),
+    );
+    assert.deepEqual(byVersion, {
+      [version]: { objects: 2, oldVersions: 0, mayBeRetired: false },
+      // What was current before, and the version behind it.
+      1: { objects: 0, oldVersions: 3, mayBeRetired: false },
+    });
+    const head = await raw.call<Record<string, unknown>>('head_object', { Bucket: bucket, Key: 'locked' });
+    assert.deepEqual([head['ObjectLockMode'], head['ObjectLockLegalHoldStatus']], ['GOVERNANCE', 'ON']);
+    assert.match(JSON.stringify(head['ObjectLockRetainUntilDate']), new RegExp(until.slice(0, 16)));
+    assert.equal((await client.get(bucket, 'locked')).Body.sha256, digest(Buffer.from('kept')));
+  });
+
+  test('killed ten times at any point, it then brings everything to its end', async () => {
+    const bodies = new Map(
+      Array.from({ length: 80 }, (_, index) => [`killed/${index}`, plaintext(`${index}`, 10 + index * 991)]),
+    );
+    await Promise.all(Array.from(bodies, ([key, body]) => client.put(bucket, key, body)));
+    const version = await operator.rotate();
+    const args = ['rewrap', '--bucket', bucket, '--prefix', 'killed/', '--rate', '20', '--concurrency', '3'];
+    const done = async (): Promise<number> => {
+      const heads = Array.from(bodies.keys(), (Key) => raw.call<Stored>('head_object', { Bucket: bucket, Key }));
+      return (await Promise.all(heads)).filter(({ Metadata }) => Metadata['s3eg-key'] === `local:${version}`).length;
+    };
+    for (let count = 0; count < 10; count++) {
+      const enough =
+        (await done()) + 1 + (createHash('sha256').update(`${seed} ${count}`).digest().readUInt16BE(0) % 3);
+      const daemon = await Daemon.start(operator.command(...args), () => true);
+      while ((await done()) < enough) await sleep(20);
+      await daemon.kill();
+    }
+    const before = await done();
+    assert.ok(before >= 10 && before < bodies.size, `${before} were done, seed ${seed}`);
+    const report = await operator.rewrap('--prefix', 'killed/');
+    assert.deepEqual([report.ok, report.failures], [true, []], `seed ${seed}`);
+    assert.equal(report.outcomes['rewrapped'], bodies.size - before, `seed ${seed}`);
+    const current = report.versions.find(({ keyVersion }) => keyVersion === version);
+    assert.equal(current?.objects, bodies.size, `seed ${seed}`);
+    for (const [key, body] of bodies) {
+      assert.equal((await client.get(bucket, key)).Body.sha256, digest(body), `${key}, seed ${seed}`);
+    }
+  });
+});
