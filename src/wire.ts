@@ -21,6 +21,7 @@ import type { Policy } from './policy/policy.ts';
 import { PolicySet } from './policy/policy-set.ts';
 import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
+import { noQuirks } from './store/quirks.ts';
 import { S3Store } from './store/s3/s3-store.ts';
 import { createLogger, silentLogger, type Logger } from './telemetry/logger.ts';
 import { MetricsRegistry } from './telemetry/metrics.ts';
@@ -184,7 +185,8 @@ async function openBackends(
   for (const [name, backend] of settings.backends) {
     const store = await openStore(name, backend, { telemetry, budget });
     const ledger = new StoreLedger(store, { prefix, ...(bucket === undefined ? {} : { bucket }) });
-    backends.set(name, { name, store, ledger });
+    const quirks = backend.type === 's3' ? backend.quirks : noQuirks;
+    backends.set(name, { name, store, quirks, ledger });
   }
   return backends;
 }
@@ -204,6 +206,13 @@ async function openStore(
     onCredentialsRefused: ({ operation, code }) =>
       telemetry.logger.error('the backend refused the gateway’s credentials', { backend, operation, reason: code }),
   });
+}
+
+/** The store of a backend, for a command: nothing is measured or logged. */
+export async function openBareStore(settings: BackendSettings): Promise<ObjectStore> {
+  const budget = new FlowBudget();
+  if (settings.type === 'filesystem') return FilesystemStore.open({ root: settings.root, budget });
+  return new S3Store(settings, { budget });
 }
 
 function keyEvents(telemetry: Telemetry): KeyEvents {

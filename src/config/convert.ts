@@ -90,6 +90,7 @@ export async function convertBackend(
     headersTimeoutMs: section.headersTimeout,
     bodyTimeoutMs: section.bodyTimeout,
     retries: section.retries,
+    quirks: section.quirks,
   };
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { actions } from '../policy/grants.ts';
 import { awsKmsKey, localKey, rotation, vaultTransitKey } from './key-schema.ts';
+import { conditionalWrites } from '../store/quirks.ts';
 import { addressBlock, duration, flag, integer, list, name, notYet, size, text } from './scalars.ts';
 
 const patterns = (max = 256) => list(text(1024), max);
@@ -92,6 +93,20 @@ export const credentialsFileSchema = z.strictObject({
   credentials: list(credential, 10_000).min(1, 'must have at least one entry'),
 });
 
+const quirks = z
+  .strictObject({
+    ignoresConditions: list(z.enum(conditionalWrites), conditionalWrites.length)
+      .prefault([])
+      .describe(
+        'Operations that the provider does though their If-Match or If-None-Match does not hold: refused with 501.',
+      ),
+    equalPartSizes: notYet(flag(), (equal) => !equal)
+      .prefault(false)
+      .describe('All parts of an upload but the last must have one size: others wait beside the upload for its end.'),
+  })
+  .prefault({})
+  .describe('Where the provider differs from S3; `s3eg doctor` finds out.');
+
 const s3Backend = z.strictObject({
   type: z.literal('s3'),
   endpoint: text(2048).describe('`http://` or `https://`, host and port.'),
@@ -119,6 +134,7 @@ const s3Backend = z.strictObject({
     .describe('Longest wait for the head of an answer.'),
   bodyTimeout: duration({ min: '1s', max: '1h' }).prefault('120s').describe('Longest silence within a body.'),
   retries: integer(0, 10).prefault(3).describe('Further tries of a request that can be repeated.'),
+  quirks,
 });
 
 const filesystemBackend = z.strictObject({

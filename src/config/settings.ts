@@ -1,5 +1,6 @@
 import type { Grant } from '../policy/grants.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { StoreQuirks } from '../store/quirks.ts';
 
 export type { Grant };
 
@@ -37,6 +38,7 @@ export interface S3BackendSettings {
   /** Longest silence within a body. */
   readonly bodyTimeoutMs: number;
   readonly retries: number;
+  readonly quirks: StoreQuirks;
 }
 
 export interface FilesystemBackendSettings {

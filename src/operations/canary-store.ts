@@ -1,7 +1,7 @@
 import { readAll, streamOf } from '../base/streams.ts';
 import type { CanaryStore } from '../keys/canary.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
-import type { ObjectStore } from '../store/object-store.ts';
+import type { Conditions, ObjectStore } from '../store/object-store.ts';
 
 const maxCanaryBytes = 4096;
 
@@ -27,19 +27,24 @@ export function canaryStore({ store, bucket, prefix }: CanaryPlace): CanaryStore
       }
     },
     async write(name, bytes, { replace }) {
-      try {
-        await store.putObject({
+      const put = (conditions: Conditions): Promise<unknown> =>
+        store.putObject({
           bucket,
           key: keyOf(name),
           headers: { 'content-type': 'application/json' },
           body: streamOf(bytes),
           lengthBytes: bytes.length,
-          ...(replace ? {} : { conditions: { ifNoneMatch: '*' } }),
+          conditions,
         });
+      try {
+        await put(replace ? {} : { ifNoneMatch: '*' });
       } catch (error) {
+        if (replace || !(error instanceof S3Error)) throw error;
         // Another replica was first: its canary counts.
-        if (!replace && error instanceof S3Error && error.code === 'PreconditionFailed') return;
-        throw error;
+        if (error.code === 'PreconditionFailed') return;
+        // It was read a moment ago and was not there; two replicas at once could only write the same key's.
+        if (error.code !== 'NotImplemented') throw error;
+        await put({});
       }
     },
   };

@@ -8,6 +8,7 @@ import { s3Error } from '../s3/s3-error.ts';
 import { authenticate, type AuthenticatedRequest } from '../s3/sigv4-verify.ts';
 import { parseRawQuery, splitTarget, type QueryParameter } from '../s3/uri-encoding.ts';
 import { authorize, decide } from './authorization.ts';
+import { requireConditions } from './backend-quirks.ts';
 import { preflight } from './cors.ts';
 import type { BucketRequest, Gateway, OperationResult, ServiceRequest } from './gateway.ts';
 import { postObject } from './post-object.ts';
@@ -164,6 +165,7 @@ async function runSigned(received: PipelineRequest, gateway: Gateway, progress: 
   const inBucket: BucketRequest = { ...service, bucket, ...decide(service, gateway, { bucket, key }) };
   progress.policy = inBucket.policy.name;
   progress.mapsEtags = inBucket.policy.encryption.mode === 'required' && !showsMd5(inBucket);
+  requireConditions(inBucket, row.operation);
   if (found.level === 'bucket') return found.run(inBucket, gateway);
   if (key === undefined) throw s3Error('MethodNotAllowed');
   const isRead = request.method === 'GET' || request.method === 'HEAD';

@@ -5,6 +5,7 @@ import type { PolicySet } from '../policy/policy-set.ts';
 import type { DecodedPayload } from '../s3/payload.ts';
 import type { S3Error } from '../s3/s3-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { StoreQuirks } from '../store/quirks.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { UploadLedger } from '../uploads/upload-ledger.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
@@ -17,6 +18,7 @@ import type { KnownParts } from './known-parts.ts';
 export interface Backend {
   readonly name: string;
   readonly store: ObjectStore;
+  readonly quirks: StoreQuirks;
   readonly ledger: UploadLedger;
 }
 

@@ -172,6 +172,7 @@ audit: { sinks: [] } # \${NOT_SET} in a comment is no reference
     headersTimeoutMs: 60_000,
     bodyTimeoutMs: 120_000,
     retries: 3,
+    quirks: { ignoresConditions: [], equalPartSizes: false },
   });
   assert.deepEqual(full.backends.get('dev'), { type: 'filesystem', root: join(directory, 'data/objects') });
   assert.deepEqual(full.keys.get('local'), {

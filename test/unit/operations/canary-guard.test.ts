@@ -10,6 +10,7 @@ import { LocalKeyring } from '../../../src/keys/local/local-keyring.ts';
 import { CanaryGuard, type CanaryTarget, type GuardedKey } from '../../../src/operations/canary-guard.ts';
 import type { Backend } from '../../../src/operations/gateway.ts';
 import { FilesystemStore } from '../../../src/store/filesystem/filesystem-store.ts';
+import { noQuirks } from '../../../src/store/quirks.ts';
 import { StoreLedger } from '../../../src/uploads/store/store-ledger.ts';
 
 const prefix = '.s3eg/';
@@ -22,7 +23,7 @@ let backend: Backend;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 's3eg-canary-'));
   store = await FilesystemStore.open({ root: join(folder, 'objects') });
-  backend = { name: 'main', store, ledger: new StoreLedger(store, { prefix }) };
+  backend = { name: 'main', store, quirks: noQuirks, ledger: new StoreLedger(store, { prefix }) };
 });
 after(async () => {
   await store.close();
