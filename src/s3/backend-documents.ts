@@ -102,7 +102,8 @@ function parseVersion(entry: XmlElement, decode: (text: string) => string): List
 
 /** ListPartsResult. */
 export function parseListPartsAnswer(body: Body): PartsPage {
-  return read(body, ['ListPartsResult'], (root) => {
+  // moto's name for it is another one.
+  return read(body, ['ListPartsResult', 'ListPartsResponse'], (root) => {
     const isTruncated = isTrue(root, 'IsTruncated');
     return {
       parts: root.children('Part').map(parsePart),
