@@ -6,6 +6,7 @@ import type { CommandFactory, SetExitCode } from './command.ts';
 import { exitCode, UsageError } from './exit-code.ts';
 import { checkCommand } from './check.ts';
 import { decryptCommand } from './decrypt.ts';
+import { doctorCommand } from './doctor.ts';
 import { inspectCommand } from './inspect.ts';
 import { keysCommand } from './keys.ts';
 import { rewrapCommand } from './rewrap.ts';
@@ -14,6 +15,7 @@ import { serveCommand } from './serve.ts';
 const commands: readonly CommandFactory[] = [
   serveCommand,
   checkCommand,
+  doctorCommand,
   keysCommand,
   rewrapCommand,
   inspectCommand,
