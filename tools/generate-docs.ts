@@ -5,6 +5,7 @@ import { renderCliReference } from './cli-reference.ts';
 import { renderConfigReference } from './config-reference.ts';
 import { renderErrorsReference } from './errors-reference.ts';
 import { renderMetricsReference } from './metrics-reference.ts';
+import { renderProvidersReference } from './providers-reference.ts';
 import { renderS3Reference } from './s3-reference.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -16,6 +17,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ['docs/configuration.md', renderConfigReference()],
     ['docs/errors.md', renderErrorsReference()],
     ['docs/metrics.md', renderMetricsReference()],
+    ['docs/providers.md', renderProvidersReference()],
     ['docs/s3-compatibility.md', renderS3Reference()],
   ]);
 }

@@ -47,11 +47,15 @@ export async function startBackend(name: BackendName, workspace: Workspace): Pro
   return { name, root: join(await workspace.folder('embedded'), 'objects') };
 }
 
-/** Starts a fresh, empty S3 server. */
-export async function startServer(name: ServerName, workspace: Workspace): Promise<Server> {
+/** Starts a fresh, empty S3 server, with further settings in its environment. */
+export async function startServer(
+  name: ServerName,
+  workspace: Workspace,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const root = join(await workspace.folder(name), 'stored');
   await mkdir(root);
-  return await serve(name, root, workspace);
+  return await serve(name, root, workspace, settings);
 }
 
 /** A backend of the same kind over a copy of all files of another one, made by `cp -a`. */
@@ -63,7 +67,12 @@ export async function startCopy({ name, root }: Backend, workspace: Workspace): 
   return name === 'embedded' ? { name, root: copied } : await serve(name, copied, workspace);
 }
 
-async function serve(name: ServerName, root: string, workspace: Workspace): Promise<Server> {
+async function serve(
+  name: ServerName,
+  root: string,
+  workspace: Workspace,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const cwd = dirname(root);
   const port = await freePort();
   const access: S3Access = {
@@ -72,7 +81,7 @@ async function serve(name: ServerName, root: string, workspace: Workspace): Prom
     secretAccessKey: randomBytes(20).toString('hex'),
   };
   const command = name === 'minio' ? minio(root, port, access) : versitygw(root, port, access);
-  const env = { HOME: cwd, PATH: '/usr/bin:/bin', ...command.env };
+  const env = { HOME: cwd, PATH: '/usr/bin:/bin', ...command.env, ...settings };
   workspace.use(
     await Daemon.start({ program: tools[name], args: command.args, cwd, env }, async () => {
       return await answers(`${access.endpoint}/${name === 'minio' ? 'minio/health/ready' : ''}`);
