@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly proxiedBy?: string;
   /** Sections of the configuration file; without it all is as it comes. */
   readonly settings?: Readonly<Record<string, object>>;
+  /** Further environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A gateway that runs. */
@@ -72,6 +74,17 @@ export class Gateway implements AsyncDisposable {
       if (Date.now() > deadline) throw new Error(`not in the log: ${what}\n${this.logText.slice(-4000)}`);
       await sleep(20);
     }
+  }
+
+  /** All that it wrote to standard output and standard error since it was started last. */
+  get output(): string {
+    return `${this.#process.stdout}${this.#process.stderr}`;
+  }
+
+  /** What the admin listener answers at a path. */
+  async admin(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await fetch(`${addressIn(this.#process, 'admin listener started')}${path}`);
+    return { status: answer.status, text: await answer.text() };
   }
 
   /** Sum of a metric over all its series that have these labels. */
@@ -137,7 +150,7 @@ async function launch(options: GatewayOptions): Promise<Launched> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   if (keyring !== undefined) await copyFile(keyring, join(dataDir, 'keyring.json'));
   const args = await configuration(folder, options);
-  const env = { PATH: '/usr/bin:/bin', HOME: folder, S3EG_ADMIN_PORT: '0', S3EG_DATA_DIR: dataDir };
+  const env = { PATH: '/usr/bin:/bin', HOME: folder, S3EG_ADMIN_PORT: '0', S3EG_DATA_DIR: dataDir, ...options.env };
   const process = await startProcess({ program: execPath, args, cwd: folder, env: { ...env, S3EG_LISTEN_PORT: '0' } });
   const endpoint = addressIn(process, 'gateway started');
   const credentials = await credentialsIn(join(dataDir, 'credentials.json'));

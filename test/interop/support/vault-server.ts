@@ -129,6 +129,18 @@ export class VaultServer implements AsyncDisposable {
     await this.ok('POST', `sys/policies/acl/${name}`, { policy });
   }
 
+  /** A role for AppRole logins with these policies, and a secret for it. */
+  async appRole(
+    name: string,
+    policies: readonly string[],
+    options: object = {},
+  ): Promise<{ readonly roleId: string; readonly secretId: string }> {
+    await this.ok('POST', `auth/approle/role/${name}`, { token_policies: policies, ...options });
+    const { data: role } = await this.ok('GET', `auth/approle/role/${name}/role-id`);
+    const { data: secret } = await this.ok('POST', `auth/approle/role/${name}/secret-id`);
+    return { roleId: String(role?.['role_id']), secretId: String(secret?.['secret_id']) };
+  }
+
   /** A token with these policies. */
   async token(policies: readonly string[], options: object = {}): Promise<string> {
     const { auth } = await this.ok('POST', 'auth/token/create', { policies, no_default_policy: false, ...options });
