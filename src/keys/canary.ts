@@ -58,7 +58,8 @@ export async function checkCanary({
   const fresh = await roundTrip(provider, random, signal);
   let stored = await store.read(provider.name);
   if (stored === undefined) {
-    await store.write(provider.name, serialise(fresh), { replace: false });
+    const made = serialise(fresh);
+    await store.write(provider.name, made, { replace: false });
     // Another replica may have been first: its canary counts.
     stored = await store.read(provider.name);
     if (stored === undefined) {
@@ -67,6 +68,8 @@ export async function checkCanary({
         `the canary of key ${quoted(provider.name)} is not there after it was written`,
       );
     }
+    // It has been opened a moment ago, and a key service counts its calls.
+    if (Buffer.compare(stored, made) === 0) return;
   }
   const canary = parse(stored, provider.name);
   await verify(canary, { provider, unrestricted: unrestricted ?? provider, signal });

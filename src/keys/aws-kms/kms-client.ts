@@ -44,9 +44,11 @@ async function credentialsOf(
   { credentials, profile, assumeRole }: AwsKmsOptions,
   region: string | undefined,
 ): Promise<KMSClientConfig['credentials']> {
-  if (profile === undefined && assumeRole === undefined) return credentials;
+  // A copy: the SDK writes into what it is given, and settings are frozen.
+  const own = credentials === undefined ? undefined : { ...credentials };
+  if (profile === undefined && assumeRole === undefined) return own;
   const { fromNodeProviderChain, fromTemporaryCredentials } = await import('@aws-sdk/credential-providers');
-  const base = credentials ?? fromNodeProviderChain(profile === undefined ? {} : { profile });
+  const base = own ?? fromNodeProviderChain(profile === undefined ? {} : { profile });
   if (assumeRole === undefined) return base;
   const { roleArn, externalId, sessionName } = assumeRole;
   return fromTemporaryCredentials({

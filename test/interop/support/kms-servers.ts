@@ -33,7 +33,7 @@ export class KmsServer {
 
   private constructor(endpoint: string) {
     this.endpoint = endpoint;
-    this.#client = new KMSClient({ endpoint, region, credentials: kmsCredentials });
+    this.#client = new KMSClient({ endpoint, region, credentials: { ...kmsCredentials } });
   }
 
   /** Starts a fresh one; it ends with the workspace. */

@@ -39,7 +39,8 @@ describe('a key of AWS KMS', () => {
       previousKeyIds: [],
       region: 'eu-central-1',
       endpoint: kms.endpoint,
-      credentials: { accessKeyId: 'AKIATEST', secretAccessKey: secret },
+      // As the settings are.
+      credentials: Object.freeze({ accessKeyId: 'AKIATEST', secretAccessKey: secret }),
       timeoutMs: 1000,
       retries: 2,
       ...options,
