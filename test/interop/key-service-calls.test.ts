@@ -13,6 +13,15 @@ import { VaultServer } from './support/vault-server.ts';
 const objects = Number(process.env['S3EG_PUTS'] ?? 500);
 const width = 16;
 
+async function readSome(gateway: Gateway): Promise<void> {
+  using client = loadClient(gateway);
+  await inParallel(20, width, async (index) => {
+    const number = Math.floor((index * objects) / 20);
+    const { text } = await client.get('bucket', `object-${number}`);
+    assert.equal(text, `content of ${number}`);
+  });
+}
+
 describe(`calls to a key service for ${objects} small PUTs in one bucket`, () => {
   const workspace = ownWorkspace();
   let aws: KeyServiceProxy;
@@ -44,15 +53,6 @@ describe(`calls to a key service for ${objects} small PUTs in one bucket`, () =>
       assert.equal(status, 200);
     });
     return gateway;
-  }
-
-  async function readSome(gateway: Gateway): Promise<void> {
-    using client = loadClient(gateway);
-    await inParallel(20, width, async (index) => {
-      const number = Math.floor((index * objects) / 20);
-      const { text } = await client.get('bucket', `object-${number}`);
-      assert.equal(text, `content of ${number}`);
-    });
   }
 
   test('are five at most to AWS KMS by default, canary and description included', async (context) => {

@@ -151,8 +151,9 @@ describe('the gateway with each kind of key', () => {
 });
 
 /** All that an envelope shows but the wrapped bucket key and its version: values that are the same, lengths of the others. */
-function formOf({ keyVersion: _, wrappedBucketKey: __, ...rest }: SeenEnvelope): object {
-  const { suite, segmentSizeBytes, isMultipart, policy, keyName, salt, commitment, wrappedDek, sealedMetadata } = rest;
+function formOf(envelope: SeenEnvelope): object {
+  const { suite, segmentSizeBytes, isMultipart, policy, keyName } = envelope;
+  const { salt, commitment, wrappedDek, sealedMetadata } = envelope;
   return {
     same: { suite, segmentSizeBytes, isMultipart, policy, keyName },
     lengths: [salt.length, commitment.length, wrappedDek.length, sealedMetadata.length],
