@@ -145,43 +145,43 @@ export class SdkClient {
   }
 
   async createBucket(bucket: string): Promise<void> {
-    await this.#call('create-bucket', { bucket });
+    await this.call('create-bucket', { bucket });
   }
 
   async deleteBucket(bucket: string): Promise<void> {
-    await this.#call('delete-bucket', { bucket });
+    await this.call('delete-bucket', { bucket });
   }
 
   /** PutObject of a whole file. */
   async put(bucket: string, key: string, file: string, described: Described = {}): Promise<SdkObject> {
-    return await this.#call('put', { bucket, key, file, ...described });
+    return await this.call('put', { bucket, key, file, ...described });
   }
 
   /** GetObject into a file; `range` as the header has it, with both ends. */
   async get(bucket: string, key: string, file: string, range?: string): Promise<SdkObject> {
-    return await this.#call('get', { bucket, key, file, ...(range === undefined ? {} : { range }) });
+    return await this.call('get', { bucket, key, file, ...(range === undefined ? {} : { range }) });
   }
 
   async head(bucket: string, key: string): Promise<SdkObject> {
-    return await this.#call('head', { bucket, key });
+    return await this.call('head', { bucket, key });
   }
 
   /** ListObjectsV2 over all pages of `pageSize` keys. */
   async list(bucket: string, pageSize: number, prefix = ''): Promise<SdkListing> {
-    return await this.#call('list', { bucket, pageSize, prefix });
+    return await this.call('list', { bucket, pageSize, prefix });
   }
 
   async copy(bucket: string, key: string, to: { readonly bucket: string; readonly key: string }): Promise<SdkObject> {
-    return await this.#call('copy', { bucket, key, toBucket: to.bucket, toKey: to.key });
+    return await this.call('copy', { bucket, key, toBucket: to.bucket, toKey: to.key });
   }
 
   async delete(bucket: string, key: string): Promise<void> {
-    await this.#call('delete', { bucket, key });
+    await this.call('delete', { bucket, key });
   }
 
   /** DeleteObjects in one request. */
   async deleteAll(bucket: string, keys: readonly string[]): Promise<{ deleted: number; errors: number }> {
-    return await this.#call('delete', { bucket, keys });
+    return await this.call('delete', { bucket, keys });
   }
 
   /** A multipart upload of a file, in parts of these lengths. */
@@ -192,25 +192,26 @@ export class SdkClient {
     partLengths: readonly number[],
     described: Described = {},
   ): Promise<SdkObject> {
-    return await this.#call('multipart', { bucket, key, file, partLengths, ...described });
+    return await this.call('multipart', { bucket, key, file, partLengths, ...described });
   }
 
   /** The SDK's transfer manager, as it comes. */
   async upload(bucket: string, key: string, file: string): Promise<SdkObject> {
-    return await this.#call('upload', { bucket, key, file });
+    return await this.call('upload', { bucket, key, file });
   }
 
   /** The SDK's transfer manager, as it comes. */
   async download(bucket: string, key: string, file: string): Promise<void> {
-    await this.#call('download', { bucket, key, file });
+    await this.call('download', { bucket, key, file });
   }
 
   /** Signs a request for later; nothing is sent. */
   async presign(call: PresignCall): Promise<PresignedRequest> {
-    return await this.#call('presign', call);
+    return await this.call('presign', call);
   }
 
-  async #call<Result>(name: string, fields: object): Promise<Result> {
+  /** Any other call. */
+  async call<Result>(name: string, fields: object): Promise<Result> {
     return await this.#driver.call(this.#access, name, fields);
   }
 }

@@ -31,5 +31,8 @@ func newClient(a access) *s3.Client {
 		Credentials:  credentials.NewStaticCredentialsProvider(a.AccessKeyID, a.SecretAccessKey, ""),
 		UsePathStyle: !a.VirtualHosted,
 		Retryer:      aws.NopRetryer{},
+		// What the SDK's own loader of settings sets where nobody says otherwise.
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 	})
 }

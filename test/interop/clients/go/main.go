@@ -40,6 +40,11 @@ type call struct {
 	Prefix         string            `json:"prefix"`
 	ContentType    string            `json:"contentType"`
 	Metadata       map[string]string `json:"metadata"`
+	Checksum       string            `json:"checksum"`
+	ChecksumMode   string            `json:"checksumMode"`
+	IfNoneMatch    string            `json:"ifNoneMatch"`
+	VersionID      string            `json:"versionId"`
+	Tags           map[string]string `json:"tags"`
 	Operation      string            `json:"operation"`
 	ExpiresSeconds int64             `json:"expiresSeconds"`
 	UploadID       string            `json:"uploadId"`
@@ -76,6 +81,15 @@ var commands = map[string]command{
 	"upload":        uploadManaged,
 	"download":      downloadManaged,
 	"presign":       presign,
+	"attributes":    attributes,
+	"versioning":    enableVersioning,
+	"versions":      listVersions,
+	"tags":          tagObject,
+	"begin":         beginUpload,
+	"part":          uploadPart,
+	"uploads":       listUploads,
+	"parts":         listParts,
+	"abort":         abortUpload,
 }
 
 func failureOf(err error) *failure {

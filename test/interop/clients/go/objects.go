@@ -54,6 +54,7 @@ func putObject(ctx context.Context, client *s3.Client, c call) (any, error) {
 	defer file.Close()
 	put, err := client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &c.Bucket, Key: &c.Key, Body: file, ContentType: optional(c.ContentType), Metadata: c.Metadata,
+		ChecksumAlgorithm: types.ChecksumAlgorithm(c.Checksum), IfNoneMatch: optional(c.IfNoneMatch),
 	})
 	if err != nil {
 		return nil, err
@@ -62,7 +63,10 @@ func putObject(ctx context.Context, client *s3.Client, c call) (any, error) {
 }
 
 func getObject(ctx context.Context, client *s3.Client, c call) (any, error) {
-	got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &c.Bucket, Key: &c.Key, Range: optional(c.Range)})
+	got, err := client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &c.Bucket, Key: &c.Key, Range: optional(c.Range), VersionId: optional(c.VersionID),
+		ChecksumMode: types.ChecksumMode(c.ChecksumMode),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +139,9 @@ func copyObject(ctx context.Context, client *s3.Client, c call) (any, error) {
 
 func deleteObjects(ctx context.Context, client *s3.Client, c call) (any, error) {
 	if c.Key != "" {
-		_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &c.Bucket, Key: &c.Key})
+		_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{
+			Bucket: &c.Bucket, Key: &c.Key, VersionId: optional(c.VersionID),
+		})
 		return done{}, err
 	}
 	names := []types.ObjectIdentifier{}

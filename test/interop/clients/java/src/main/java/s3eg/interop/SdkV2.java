@@ -44,6 +44,7 @@ final class SdkV2 {
     commands.put("upload", transfers::upload);
     commands.put("download", transfers::download);
     commands.put("presign", SdkV2Presign::presign);
+    commands.putAll(new SdkV2Details(clients).commands());
     return commands;
   }
 
@@ -79,7 +80,9 @@ final class SdkV2 {
                         .bucket(call.bucket())
                         .key(call.key())
                         .contentType(call.text("contentType"))
-                        .metadata(call.pairs("metadata")),
+                        .metadata(call.pairs("metadata"))
+                        .checksumAlgorithm(call.text("checksum"))
+                        .ifNoneMatch(call.text("ifNoneMatch")),
                 RequestBody.fromFile(call.file()));
     return Stored.named(answer.eTag());
   }
@@ -90,7 +93,13 @@ final class SdkV2 {
     var answer =
         client(call)
             .getObject(
-                request -> request.bucket(call.bucket()).key(call.key()).range(call.text("range")),
+                request ->
+                    request
+                        .bucket(call.bucket())
+                        .key(call.key())
+                        .range(call.text("range"))
+                        .versionId(call.text("versionId"))
+                        .checksumMode(call.text("checksumMode")),
                 ResponseTransformer.toFile(call.file()));
     return new Stored(null, answer.eTag(), answer.contentLength(), answer.contentType(), answer.metadata());
   }
@@ -133,7 +142,8 @@ final class SdkV2 {
 
   private Object delete(Call call) {
     if (call.key() != null) {
-      client(call).deleteObject(request -> request.bucket(call.bucket()).key(call.key()));
+      client(call).deleteObject(
+              request -> request.bucket(call.bucket()).key(call.key()).versionId(call.text("versionId")));
       return Driver.DONE;
     }
     var names = call.texts("keys").stream().map(key -> ObjectIdentifier.builder().key(key).build()).toList();
