@@ -1,5 +1,5 @@
 /**
- * Suites that nobody here wrote: versitygw's own, and the functional tests of MinIO's Go client. Each of their tests runs
+ * Suites that nobody here wrote: versitygw's own, and the functional tests of MinIO's clients for Go and Python. Each of their tests runs
  * against a real server and against the gateway in front of another one of the same kind. Whatever passes directly has to
  * pass through the gateway, or stand in differences.json with a reason that a user would accept; and a reason has to go
  * when there is nothing left that it explains.
@@ -54,7 +54,7 @@ async function disagreements(ways: TwoWays, doubtful: readonly string[], reasons
   });
 }
 
-for (const name of ['versitygw', 'minio-go'] as const) {
+for (const name of ['versitygw', 'minio-go', 'minio-py'] as const) {
   const suite = suites[name];
   for (const server of serverNames) {
     describe(`${suite.title}, ${server}`, () => {

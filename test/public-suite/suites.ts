@@ -1,4 +1,6 @@
 /** Suites that others wrote for their own servers or clients. */
+import { join } from 'node:path';
+
 import type { S3Access } from '../interop/support/backends.ts';
 import { runOk } from '../interop/support/processes.ts';
 import { tools } from '../interop/support/tools.ts';
@@ -58,8 +60,28 @@ const minioGo: Suite = {
   }),
 };
 
+const minioPyArgs = [join(import.meta.dirname, 'minio_py.py'), tools.minioPyTests];
+
+/** The same of MinIO's Python client: `tests/functional/tests.py` of its source package. */
+const minioPy: Suite = {
+  title: 'the functional tests of minio-py',
+  minimumPassed: 30,
+  failure: '"status": "(?:FAIL|NA)"|^Traceback',
+  tests: async () => {
+    const env = { ACCESS_KEY: 'any', SECRET_KEY: 'any-secret', SERVER_ENDPOINT: '127.0.0.1:1' };
+    const { stdout } = await runOk({ program: tools.python, args: minioPyArgs, cwd: '/', env });
+    return stdout.trim().split('\n').toSorted();
+  },
+  commandFor: ({ endpoint, accessKeyId, secretAccessKey }) => ({
+    command: [tools.python, ...minioPyArgs],
+    env: { SERVER_ENDPOINT: new URL(endpoint).host, ACCESS_KEY: accessKeyId, SECRET_KEY: secretAccessKey },
+  }),
+};
+
 /** By the name that they have in differences.json. */
-export const suites = { versitygw, 'minio-go': minioGo } as const satisfies Readonly<Record<string, Suite>>;
+export const suites = { versitygw, 'minio-go': minioGo, 'minio-py': minioPy } as const satisfies Readonly<
+  Record<string, Suite>
+>;
 
 /** Name of a suite. */
 export type SuiteName = keyof typeof suites;

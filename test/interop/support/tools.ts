@@ -46,6 +46,7 @@ export const tools = {
   s3cmd: installed('python/bin/s3cmd'),
   s5cmd: installed('s5cmd/bin/s5cmd'),
   python: installed('python/bin/python'),
+  minioPyTests: installed('minio-py-tests'),
   dataPython: installed('data/bin/python'),
   barmanArchive: installed('data/bin/barman-cloud-wal-archive'),
   barmanRestore: installed('data/bin/barman-cloud-wal-restore'),
