@@ -73,7 +73,8 @@ operation is 400: a request is never served as another one.
 ${refused.join('\n')}
 
 The same holds for headers that would change what a request means: customer-provided keys (\`x-amz-server-side-encryption-customer-*\`),
-appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz-if-match-*\`), renaming (\`x-amz-rename-source*\`).
+appending writes (\`x-amz-write-offset-bytes\`), conditions on metadata (\`x-amz-if-match-*\`), renaming (\`x-amz-rename-source*\`),
+unpacking an archive where it is stored (MinIO's \`x-amz-meta-snowball-auto-extract\`).
 
 ## What differs from S3
 

@@ -61,6 +61,8 @@ const refusedHeaders = [
   /^x-amz-if-match-/,
   /^x-amz-rename-source/,
   /^x-amz-fwd-/,
+  // MinIO would unpack the body, which is ciphertext to it.
+  /^x-amz-meta-snowball-auto-extract$/,
 ];
 
 /**

@@ -26,7 +26,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-TEST_TIMEOUT_SECONDS = 120
+TEST_TIMEOUT_SECONDS = 180
 TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -211,6 +211,7 @@ describe('what is not served', () => {
       'x-amz-write-offset-bytes',
       'x-amz-server-side-encryption-customer-algorithm',
       'x-amz-if-match-size',
+      'x-amz-meta-snowball-auto-extract',
     ]) {
       assert.throws(() => match('PUT', 'object', {}, { [header]: '1' }), {
         code: 'NotImplemented',
