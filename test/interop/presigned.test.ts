@@ -163,10 +163,11 @@ for (const backend of ['embedded', 'minio'] as const) {
 
     for (const name of names) {
       // Whatever lies behind the gateway is the same for a URL as for any request: the way past nginx is enough there.
-      if (backend === 'embedded')
+      if (backend === 'embedded') {
         test(`${name} signs; curl reads and writes, in both styles of address`, async () => {
           await everything(name, [publicAccess(ownPort()), publicAccess(ownPort(), true), gateway.access]);
         });
+      }
 
       test(`${name} signs; curl reads and writes through nginx, which changes the host`, async () => {
         const port = await startNginx(workspace, { upstream: gateway.access.endpoint, from: trusted });
