@@ -21,6 +21,8 @@ type StagedName = Pick<StagedPart, 'partNumber' | 'attemptTag' | 'plaintextBytes
 const maxRecordBytes = 16 * 1024;
 const maxCachedRecords = 4096;
 const maxPartNumber = 10_000;
+/** Attempts that are looked through: S3's 10 000 parts, each uploaded twice. */
+const maxStagedAttempts = 20_000;
 const partPattern = /^part-(\d{5})-([0-9a-f]{16})-(\d{1,7})$/;
 
 /**
@@ -89,8 +91,14 @@ export class StoreLedger implements UploadLedger {
 
   async stagedParts(address: UploadAddress, options: CallOptions = {}): Promise<readonly StagedPart[]> {
     const folder = this.#folder(address);
-    const objects = await this.#list(address, `${folder}part-`, options);
-    return objects.map((object) => stagedPart(folder, object)).filter((part) => part !== undefined);
+    const parts: StagedPart[] = [];
+    let seen = 0;
+    for await (const page of this.#pages(address, `${folder}part-`, options)) {
+      parts.push(...page.map((object) => stagedPart(folder, object)).filter((part) => part !== undefined));
+      seen += page.length;
+      if (seen > maxStagedAttempts) throw tooManyAttempts();
+    }
+    return parts;
   }
 
   async readStagedPart(address: UploadAddress, part: StagedPart, options: CallOptions = {}): Promise<ByteStream> {
@@ -110,8 +118,9 @@ export class StoreLedger implements UploadLedger {
     const folder = this.#folder(address);
     this.#records.delete(`${folder}record`);
     const bucket = this.#bucket(address);
-    const staged = await this.#list(address, `${folder}part-`, options);
-    for (const { key } of staged) await this.#store.deleteObject({ bucket, key }, options);
+    for await (const page of this.#pages(address, `${folder}part-`, options)) {
+      for (const { key } of page) await this.#store.deleteObject({ bucket, key }, options);
+    }
     // The record goes last: as long as it is there, `s3eg gc` and Abort find what is left.
     await this.#store.deleteObject({ bucket, key: `${folder}record` }, options);
   }
@@ -135,23 +144,20 @@ export class StoreLedger implements UploadLedger {
     if (this.#records.size > maxCachedRecords && oldest !== undefined) this.#records.delete(oldest);
   }
 
-  async #list(address: UploadAddress, prefix: string, options: CallOptions): Promise<readonly ListedObject[]> {
-    const found: ListedObject[] = [];
-    let continuationToken: string | undefined;
+  /** Page by page, each asked for behind the last key of the one before: also where that one was deleted since. */
+  async *#pages(
+    address: UploadAddress,
+    prefix: string,
+    options: CallOptions,
+  ): AsyncGenerator<readonly ListedObject[], void, undefined> {
+    const bucket = this.#bucket(address);
+    let startAfter: string | undefined;
     do {
-      const page = await this.#store.listObjects(
-        {
-          bucket: this.#bucket(address),
-          prefix,
-          version: 2,
-          ...(continuationToken === undefined ? {} : { continuationToken }),
-        },
-        options,
-      );
-      found.push(...page.objects);
-      continuationToken = page.isTruncated ? page.nextContinuationToken : undefined;
-    } while (continuationToken !== undefined);
-    return found;
+      const start = startAfter === undefined ? {} : { startAfter };
+      const page = await this.#store.listObjects({ bucket, prefix, version: 2, ...start }, options);
+      yield page.objects;
+      startAfter = page.isTruncated ? page.objects.at(-1)?.key : undefined;
+    } while (startAfter !== undefined);
   }
 
   async #read(bucket: string, key: string, options: CallOptions): Promise<Uint8Array | undefined> {
@@ -180,6 +186,13 @@ function parseRecord(bytes: Uint8Array): UploadRecord {
 
 function damaged(): S3Error {
   return s3Error('InternalError', 'An upload record is damaged.');
+}
+
+function tooManyAttempts(): S3Error {
+  return s3Error(
+    'InvalidRequest',
+    `The upload has more than ${maxStagedAttempts} attempts of parts below 5 MiB. Abort it and upload larger parts.`,
+  );
 }
 
 /** A part that was listed a moment ago is not there: the upload is over, or somebody has put other bytes in its place. */

@@ -270,3 +270,36 @@ test('a staged part that is gone means that the upload is over, and one with oth
   await replica().remove(upload);
   await assert.rejects(ledger.readStagedPart(upload, part), s3Failure('NoSuchUpload'));
 });
+
+test('an upload has a bounded number of staged attempts, and is removed however many it has', async (t) => {
+  const { store } = await setUp(t);
+  let pages = 0;
+  let deleted = 0;
+  let endsAfter = Number.POSITIVE_INFINITY;
+  const endless: ObjectStore = new Proxy<ObjectStore>(store, {
+    get(target, name) {
+      if (name === 'deleteObject') {
+        return async () => {
+          deleted += 1;
+        };
+      }
+      if (name !== 'listObjects') return Reflect.get(target, name);
+      return async ({ prefix }: Parameters<ObjectStore['listObjects']>[0]) => {
+        const objects = Array.from({ length: 1000 }, (_, index) => ({
+          key: `${prefix}00001-${(pages * 1000 + index).toString(16).padStart(16, '0')}-9`,
+          lastModified: '2026-01-01T00:00:00.000Z',
+          etag: '"e"',
+          sizeBytes: 9,
+        }));
+        pages += 1;
+        return { objects, commonPrefixes: [], isTruncated: pages < endsAfter };
+      };
+    },
+  });
+  const ledger = new StoreLedger(endless, { prefix: '.s3eg/' });
+  await assert.rejects(ledger.stagedParts(upload), s3Failure('InvalidRequest'));
+  assert.equal(pages, 21);
+  [pages, endsAfter] = [0, 30];
+  await ledger.remove(upload);
+  assert.deepEqual([pages, deleted], [30, 30_001]);
+});
