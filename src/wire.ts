@@ -62,10 +62,15 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const { bucketLabels } = settings.telemetry.metrics;
   const telemetry = new Telemetry({ logger, registry, bucketLabels, version });
   const budget = new FlowBudget();
+  // Where the start fails, everything that was opened before is closed again.
+  await using opened = new AsyncDisposableStack();
   const keys = await openKeys(settings, { create: true });
+  for (const { provider } of keys.values()) opened.defer(async () => provider.close());
   const backends = await openBackends(settings, telemetry, budget);
+  for (const { store } of backends.values()) opened.defer(async () => store.close());
   const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
   const dataKeys = new DataKeys(providers, settings.dataKeyCache, { metrics: keyEvents(telemetry) });
+  opened.defer(() => dataKeys.close());
   const policies = PolicySet.of(settings.policies);
   const { prefix, bucket } = settings.multipart;
   const canaries = new CanaryGuard({ keys, prefix, ...(bucket === undefined ? {} : { bucket }) });
@@ -76,13 +81,15 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     telemetry.listenerError({ requestId, reason: error.code, error });
   const { listen, admin } = settings;
   const s3Server = await HttpServer.start({ ...listen, handler, onError, budget });
-  const processMetrics = registerProcessMetrics(registry, budget);
+  opened.defer(async () => s3Server.close());
+  const processMetrics = opened.use(registerProcessMetrics(registry, budget));
   const adminServer = await HttpServer.start({
     ...admin,
     drainTimeoutMs: 1000,
     handler: createAdminHandler({ registry, serving: () => isServing, checks: healthChecks(backends, providers) }),
     onError,
   });
+  opened.move();
   return {
     s3: s3Server.address(),
     admin: adminServer.address(),
