@@ -27,13 +27,18 @@ export class DescriptionCache {
     this.#ttlMs = ttlMs;
   }
 
+  /** The newest description, however old; undefined before the first. */
+  get last(): DatedDescription | undefined {
+    return this.#last;
+  }
+
   /** A description of at most the ttl's age. */
   async get(signal?: AbortSignal): Promise<DatedDescription> {
     if (this.#last !== undefined) {
       const ageMs = this.#clock.now() - this.#last.askedAtMs;
       if (ageMs >= 0 && ageMs < this.#ttlMs) return this.#last;
     }
-    return this.refresh(signal);
+    return this.#share(signal);
   }
 
   /** A description asked for no earlier than now; one that is under way already may be too old, so another follows it. */

@@ -17,8 +17,11 @@ import type { AwsKmsOptions } from './kms-options.ts';
 
 const wrappedKeyBytes = 32;
 const maxCiphertextBytes = 1_024;
-/** An alias can come to mean another key at any time, but each question costs money; an id means the same for ever. */
-const aliasTtlMs = 60_000;
+/**
+ * An alias can come to mean another key at any time, but each question costs money, and the next bucket key is wrapped under
+ * what it means then in any case; an id means the same for ever.
+ */
+const aliasTtlMs = 300_000;
 const idTtlMs = 3_600_000;
 
 /**

@@ -42,6 +42,32 @@ test('callers at once share one call', async () => {
   assert.equal(service.calls.describe, 1);
 });
 
+test('who comes while a call is under way takes its answer, which is new enough', async () => {
+  const { clock, service, cache } = setUp();
+  const release = service.hold('describe');
+  const answers = Array.from({ length: 5 }, () => {
+    clock.pass(1);
+    return cache.get();
+  });
+  await settled();
+  release();
+  await Promise.all(answers);
+  assert.equal(service.calls.describe, 1);
+});
+
+test('how long it is kept is the provider’s to say', async () => {
+  const { clock, service } = setUp();
+  const slow = Object.assign(service.replica(), { describeTtlMs: 60_000 });
+  const cache = new DescriptionCache(slow, { clock });
+  await cache.get();
+  clock.pass(59_999);
+  await cache.get();
+  assert.equal(slow.calls.describe, 1);
+  clock.pass(1);
+  await cache.get();
+  assert.equal(slow.calls.describe, 2);
+});
+
 test('a refresh does not content itself with a call that was under way before', async () => {
   const { clock, service, cache } = setUp();
   const release = service.hold('describe');
