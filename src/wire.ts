@@ -25,6 +25,7 @@ import { noQuirks } from './store/quirks.ts';
 import { S3Store } from './store/s3/s3-store.ts';
 import { createLogger, silentLogger, type Logger } from './telemetry/logger.ts';
 import { MetricsRegistry } from './telemetry/metrics.ts';
+import { registerKeyMetrics } from './telemetry/key-metrics.ts';
 import { registerProcessMetrics } from './telemetry/process-metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { StoreLedger } from './uploads/store/store-ledger.ts';
@@ -83,6 +84,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const s3Server = await HttpServer.start({ ...listen, handler, onError, budget });
   opened.defer(async () => s3Server.close());
   const processMetrics = opened.use(registerProcessMetrics(registry, budget));
+  registerKeyMetrics(registry, dataKeys);
   const adminServer = await HttpServer.start({
     ...admin,
     drainTimeoutMs: 1000,
@@ -228,6 +230,7 @@ function keyEvents(telemetry: Telemetry): KeyEvents {
     unwrap: (event) => telemetry.keyOperation({ ...event, operation: 'unwrap' }),
     cacheHit: ({ offline, ...event }) => telemetry.keyCacheLookup({ ...event, outcome: offline ? 'offline' : 'hit' }),
     cacheMiss: (event) => telemetry.keyCacheLookup({ ...event, outcome: 'miss' }),
+    read: (event) => telemetry.keyRead(event),
     rotated: ({ keyName, current, previous }) =>
       telemetry.keyRotationSeen({ keyName, keyVersion: current, previousVersion: previous }),
   };

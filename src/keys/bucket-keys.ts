@@ -47,6 +47,8 @@ export interface BucketKeysOptions extends KeyCacheOptions {
 /** The bucket keys of one KEK, policy and bucket: the one in use, and the one that is being wrapped by the KEK. */
 interface Lane {
   readonly id: string;
+  /** Name of the KEK. */
+  readonly keyName: string;
   ready: BucketKey | undefined;
   making: BucketKey | undefined;
 }
@@ -107,6 +109,17 @@ export class BucketKeys {
     } finally {
       making.leased.release();
     }
+  }
+
+  /** Age in milliseconds of the oldest bucket key in use, by the name of the KEK; missing where there is none. */
+  ages(): ReadonlyMap<string, number> {
+    const ages = new Map<string, number>();
+    for (const { keyName, ready } of this.#lanes.values()) {
+      if (ready === undefined) continue;
+      const ageMs = Math.max(0, this.#clock.now() - ready.madeAtMs);
+      ages.set(keyName, Math.max(ageMs, ages.get(keyName) ?? 0));
+    }
+    return ages;
   }
 
   /** Zeroes the keys that can serve no more, also in buckets that nobody writes to. To be called every now and then. */
@@ -201,7 +214,7 @@ export class BucketKeys {
     const id = `${kek.name}\0${Buffer.from(encodeContext(context)).toString('latin1')}`;
     const known = this.#lanes.get(id);
     if (known !== undefined) return known;
-    const lane: Lane = { id, ready: undefined, making: undefined };
+    const lane: Lane = { id, keyName: kek.name, ready: undefined, making: undefined };
     // In no cache, what it makes serves its waiters only.
     if (!this.#closed) this.#lanes.set(id, lane);
     return lane;

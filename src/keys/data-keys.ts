@@ -67,6 +67,7 @@ export interface UnwrapRequest {
 export class DataKeys {
   readonly #keks: ReadonlyMap<string, Kek>;
   readonly #random: RandomSource;
+  readonly #events: KeyEvents;
   readonly #bucketKeys: BucketKeys;
   readonly #openedKeys: OpenedKeys;
   readonly #sweeper: NodeJS.Timeout;
@@ -79,6 +80,7 @@ export class DataKeys {
   ) {
     const { clock = systemClock, random = systemRandom, metrics: events = noKeyEvents } = options;
     this.#random = random;
+    this.#events = events;
     this.#keks = new Map([...providers].map(([name, provider]) => [name, new Kek(provider, { clock, events })]));
     const times = { ttlMs, offlineTtlMs };
     const shared = { times, clock, events, maxEntries: options.maxCachedKeys ?? maxCachedKeys };
@@ -134,17 +136,26 @@ export class DataKeys {
     const kek = this.#kekOf(kekName);
     if (wrappedDek.length !== wrappedDekBytes) throw wrongKey(kekName);
     const wrapped = { version: kekVersion, ciphertext: wrappedBucketKey };
-    return this.#openedKeys.withKey(
-      { kek, wrapped, context },
-      (key) => {
-        try {
-          return new SecretBytes(openAead({ key, sealed: wrappedDek, aad }));
-        } catch (error) {
-          throw error instanceof AeadError ? wrongKey(kekName, error) : error;
-        }
-      },
-      signal,
-    );
+    try {
+      const dek = await this.#openedKeys.withKey(
+        { kek, wrapped, context },
+        (key) => openDek(key, { kekName, wrappedDek, aad }),
+        signal,
+      );
+      this.#events.read({ keyName: kekName, age: await kek.ageOf(kekVersion) });
+      return dek;
+    } catch (error) {
+      if (error instanceof KeyError && error.code === 'outside_window') {
+        this.#events.read({ keyName: kekName, age: 'outside' });
+      }
+      throw error;
+    }
+  }
+
+  /** Age in milliseconds of the oldest bucket key that new objects are wrapped under, by the name of the KEK; 0 where none is. */
+  bucketKeyAges(): ReadonlyMap<string, number> {
+    const ages = this.#bucketKeys.ages();
+    return new Map(Array.from(this.#keks.keys(), (name) => [name, ages.get(name) ?? 0]));
   }
 
   /** What every key provider says of itself, by name. */
@@ -180,6 +191,17 @@ export class DataKeys {
       'not_found',
       `no key ${quoted(name)} is configured: add it under \`keys:\` to use what it protects`,
     );
+  }
+}
+
+function openDek(
+  key: SecretBytes,
+  { kekName, wrappedDek, aad }: { readonly kekName: string; readonly wrappedDek: Uint8Array; readonly aad: Uint8Array },
+): SecretBytes {
+  try {
+    return new SecretBytes(openAead({ key, sealed: wrappedDek, aad }));
+  } catch (error) {
+    throw error instanceof AeadError ? wrongKey(kekName, error) : error;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import { DescriptionCache, type DatedDescription } from './description-cache.ts';
-import type { KeyEvents, KeyOutcome } from './key-events.ts';
+import type { KeyAge, KeyEvents, KeyOutcome } from './key-events.ts';
 import { KeyError, type EncryptionContext, type KeyProvider, type WrappedKey } from './key-provider.ts';
 import { quoted } from './quoted.ts';
 
@@ -53,6 +53,14 @@ export class Kek {
       if (isUnavailable(error)) return undefined;
       throw error;
     }
+  }
+
+  /** How old a version is as of the last description; asks for one where there is none, and never fails. */
+  async ageOf(version: string): Promise<KeyAge> {
+    const next = this.description().catch(() => undefined);
+    const { versions = [] } = this.#descriptions.last ?? (await next) ?? {};
+    const age = versions.indexOf(version);
+    return age === 0 ? 'current' : age > 0 ? 'previous' : 'unknown';
   }
 
   /** @throws KeyError `misconfigured` also where the answer is longer than an envelope can hold. */

@@ -75,6 +75,20 @@ export const metricCatalogue = {
       'its ttl, while the key provider is not available) or miss (the key provider was asked).',
     labels: ['key', 'cache', 'outcome'],
   },
+  keyReads: {
+    name: 's3eg_key_reads_total',
+    type: 'counter',
+    help:
+      'Objects and parts that were opened, by key and age of the version they are under: current, previous (within ' +
+      'rotation.readPrevious), outside (refused) or unknown (not in the newest list of versions).',
+    labels: ['key', 'age'],
+  },
+  bucketKeyAge: {
+    name: 's3eg_bucket_key_age_seconds',
+    type: 'gauge',
+    help: 'Age of the oldest bucket key that new objects are encrypted under, by key; 0 where there is none in memory.',
+    labels: ['key'],
+  },
   backendRequests: {
     name: 's3eg_backend_requests_total',
     type: 'counter',

@@ -114,6 +114,7 @@ export class Telemetry {
   readonly #keyOperations: Counter<'key' | 'operation' | 'outcome'>;
   readonly #keyDuration: Histogram<'key' | 'operation'>;
   readonly #keyCacheLookups: Counter<'key' | 'cache' | 'outcome'>;
+  readonly #keyReads: Counter<'key' | 'age'>;
   readonly #backendRequests: Counter<'backend' | 'operation' | 'outcome'>;
   readonly #backendDuration: Histogram<'backend' | 'operation'>;
   readonly #listenerErrors: Counter<'reason'>;
@@ -132,6 +133,7 @@ export class Telemetry {
     this.#keyOperations = registry.counter(metricCatalogue.keyOperations);
     this.#keyDuration = registry.histogram(metricCatalogue.keyOperationDuration);
     this.#keyCacheLookups = registry.counter(metricCatalogue.keyCacheLookups);
+    this.#keyReads = registry.counter(metricCatalogue.keyReads);
     this.#backendRequests = registry.counter(metricCatalogue.backendRequests);
     this.#backendDuration = registry.histogram(metricCatalogue.backendRequestDuration);
     this.#listenerErrors = registry.counter(metricCatalogue.listenerErrors);
@@ -228,6 +230,11 @@ export class Telemetry {
   /** A bucket key was looked up. Too frequent for the log. */
   keyCacheLookup({ keyName, cache, outcome }: KeyCacheLookup): void {
     this.#keyCacheLookups.add({ key: keyName, cache, outcome });
+  }
+
+  /** An object was opened, or refused for the age of its version. Too frequent for the log. */
+  keyRead({ keyName, age }: { readonly keyName: string; readonly age: string }): void {
+    this.#keyReads.add({ key: keyName, age });
   }
 
   /** This process found that a key was rotated, by whomever: it encrypts new objects under the new version. */

@@ -129,6 +129,9 @@ describe('the gateway with each kind of key', () => {
       await gateway(name).stop();
       await gateway(name).restart();
       await readsAll(agent.client(gateway(name).access), `bucket-${name}`);
+      assert.ok((await gateway(name).metric('s3eg_key_reads_total', { key: 'kek', age: 'current' })) >= contents.size);
+      const unwraps = { key: 'kek', operation: 'unwrap', outcome: 'ok' };
+      assert.ok((await gateway(name).metric('s3eg_key_operations_total', unwraps)) >= 1);
     });
   }
 

@@ -180,6 +180,7 @@ export function eventLog(): KeyEvents & { readonly lines: string[] } {
     unwrap: ({ keyName, outcome }) => void lines.push(`unwrap ${keyName} ${outcome}`),
     cacheHit: ({ keyName, cache, offline }) => void lines.push(`${offline ? 'offline' : 'hit'} ${keyName} ${cache}`),
     cacheMiss: ({ keyName, cache }) => void lines.push(`miss ${keyName} ${cache}`),
+    read: () => {},
     rotated: ({ keyName, previous, current }) => void lines.push(`rotated ${keyName} ${previous} ${current}`),
   };
 }
