@@ -29,10 +29,11 @@ function contradictions(names: readonly string[], compared: Comparison, reasons:
   return names.filter((name) => isLost(compared, name) !== reasons.has(name));
 }
 
-function report(context: TestContext, names: readonly string[], compared: Comparison, reasons: Reasons): void {
+function report(context: TestContext, title: string, compared: Comparison, reasons: Reasons): void {
   const { direct, through } = compared;
+  const names = [...direct.keys()].toSorted();
   context.diagnostic(
-    `${context.fullName}: of ${names.length} tests ${passed(direct).length} pass directly, ` +
+    `${title}: of ${names.length} tests ${passed(direct).length} pass directly, ` +
       `${passed(through).length} through the gateway`,
   );
   for (const name of names.filter((each) => isLost(compared, each))) {
@@ -67,7 +68,7 @@ for (const name of ['versitygw', 'minio-go', 'minio-py'] as const) {
         assert.deepEqual(unknown, [], 'reasons for tests that there are not');
         const ways = await TwoWays.start(suite, server, workspace);
         const compared = await ways.compare(names);
-        report(context, names, compared, reasons);
+        report(context, `${suite.title}, ${server}`, compared, reasons);
         assert.ok(passed(compared.direct).length >= suite.minimumPassed, 'the suite itself does not run');
         assert.deepEqual(await disagreements(ways, contradictions(names, compared, reasons), reasons), []);
       });
