@@ -15,6 +15,7 @@ import { CorsConfigurations } from './operations/cors.ts';
 import type { Backend, Gateway } from './operations/gateway.ts';
 import { LayoutCache } from './operations/layout-cache.ts';
 import { KnownParts } from './operations/known-parts.ts';
+import { FirstPartSizes } from './operations/part-placement.ts';
 import { createS3Handler } from './operations/pipeline.ts';
 import { globMatch } from './policy/glob.ts';
 import type { Policy } from './policy/policy.ts';
@@ -246,6 +247,7 @@ function gatewayOf(
     accessKeys: new Map(settings.credentials.map((credential) => [credential.accessKeyId, credential])),
     layouts: new LayoutCache(),
     knownParts: new KnownParts(),
+    firstPartSizes: new FirstPartSizes(),
     cors: new CorsConfigurations(),
     reservedPrefix: multipart.prefix,
     ...(multipart.bucket === undefined ? {} : { ledgerBucket: multipart.bucket }),

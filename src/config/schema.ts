@@ -100,7 +100,7 @@ const quirks = z
       .describe(
         'Operations that the provider does though their If-Match or If-None-Match does not hold: refused with 501.',
       ),
-    equalPartSizes: notYet(flag(), (equal) => !equal)
+    equalPartSizes: flag()
       .prefault(false)
       .describe('All parts of an upload but the last must have one size: others wait beside the upload for its end.'),
   })

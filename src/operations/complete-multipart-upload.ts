@@ -1,6 +1,5 @@
-import { concatenate } from '../base/streams.ts';
 import { EnvelopeError } from '../envelope/envelope-error.ts';
-import { buildIndexRegion, type IndexPart, type IndexRegion, type ObjectIndex } from '../envelope/object-index.ts';
+import { buildIndexRegion, type IndexPart, type ObjectIndex } from '../envelope/object-index.ts';
 import { partPlaintextSize } from '../envelope/object-writer.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import type { ObjectSecrets } from '../envelope/object-secrets.ts';
@@ -13,6 +12,7 @@ import { S3Error, s3Error } from '../s3/s3-error.ts';
 import { uriEncode } from '../s3/uri-encoding.ts';
 import type { CompletedPart, ListedPart, WriteResult } from '../store/object-store.ts';
 import type { StagedPart } from '../uploads/upload-ledger.ts';
+import { assembleParts, type AssembledPart } from './assembled-parts.ts';
 import { checksumElements, withMd5, type ObjectChecksums } from './checksums.ts';
 import {
   checkObjectSize,
@@ -37,16 +37,11 @@ import { patiently } from './patience.ts';
 import { checkSize } from './put-object.ts';
 import { shownEtag } from './shown-etag.ts';
 
-const maxPartNumber = 10_000;
-
 /** A part that the client names, found among what it sent. */
-interface ChosenPart {
+interface ChosenPart extends AssembledPart {
   readonly requested: RequestedPart;
-  readonly partNumber: number;
   readonly plaintextBytes: number;
   readonly attemptTag: Uint8Array;
-  readonly etag: string;
-  readonly staged?: StagedPart;
   /** From the client's ETag; not proved yet. */
   readonly checksumToken?: string | undefined;
   /** Likewise. */
@@ -169,7 +164,8 @@ function choose(
     // The name of a staged object says its length; whoever can rename it must not make the index wrong.
     if (partPlaintextSize(waiting.sizeBytes, segmentSizeBytes) !== plaintextBytes) throw noSuchSize();
     const tag = Buffer.from(waiting.attemptTag, 'hex');
-    return { requested: part, partNumber, plaintextBytes, etag, attemptTag: tag, staged: waiting, ...tokens };
+    const held = { etag, storedBytes: waiting.sizeBytes, staged: waiting };
+    return { requested: part, partNumber, plaintextBytes, attemptTag: tag, ...held, ...tokens };
   }
   const found = stored.find((candidate) => candidate.partNumber === partNumber && candidate.etag === backendEtag);
   if (found === undefined) throw invalidPart(partNumber);
@@ -177,7 +173,8 @@ function choose(
   if (plaintextBytes === undefined) throw noSuchSize();
   // Eight zero bytes: a client that sends bare ETags does not say which attempt it means.
   const tag = attemptTag === undefined ? new Uint8Array(8) : Buffer.from(attemptTag, 'hex');
-  return { requested: part, partNumber, plaintextBytes, etag: backendEtag, attemptTag: tag, ...tokens };
+  const held = { etag: backendEtag, storedBytes: found.sizeBytes };
+  return { requested: part, partNumber, plaintextBytes, attemptTag: tag, ...held, ...tokens };
 }
 
 function noSuchSize(): EnvelopeError {
@@ -229,7 +226,7 @@ async function uploadIndex(
     checksums,
   };
   const region = buildIndexRegion({ secrets, index, layout: 'multipart', segmentSizeBytes: envelope.segmentSizeBytes });
-  return { indexed: await storeIndex(request, parts, region), checksums };
+  return { indexed: await assembleParts(request, parts, region), checksums };
 }
 
 /** @throws S3Error InvalidPart where an ETag carries a checksum that no gateway has computed. */
@@ -251,28 +248,6 @@ function namedPart(secrets: ObjectSecrets, part: ChosenPart): NamedPart {
 
 function invalidPart(partNumber: number): S3Error {
   return s3Error('InvalidPart', undefined, { details: { PartNumber: String(partNumber) } });
-}
-
-/** Uploads the index as the end of the object. */
-async function storeIndex(
-  request: ObjectRequest,
-  parts: readonly ChosenPart[],
-  region: IndexRegion,
-): Promise<readonly CompletedPart[]> {
-  const { backend, signal } = request;
-  const address = uploadAddress(request);
-  const last = parts.at(-1);
-  if (last === undefined) throw s3Error('MalformedXML');
-  const before = parts.filter(({ staged }) => staged === undefined);
-  const partNumber = last.staged === undefined ? last.partNumber + 1 : last.partNumber;
-  if (partNumber > maxPartNumber) throw s3Error('InvalidArgument', 'Part number 10000 is kept for the index.');
-  const body =
-    last.staged === undefined
-      ? region.stream()
-      : concatenate(await backend.ledger.readStagedPart(address, last.staged, { signal }), region.stream());
-  const lengthBytes = region.lengthBytes + (last.staged?.sizeBytes ?? 0);
-  const { etag } = await backend.store.uploadPart({ ...address, partNumber, body, lengthBytes }, { signal });
-  return [...before, { partNumber, etag }];
 }
 
 function rendered(request: ObjectRequest, completed: Completed): OperationResult {

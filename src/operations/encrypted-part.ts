@@ -5,8 +5,9 @@ import type { ObjectSecrets } from '../envelope/object-secrets.ts';
 import { partEtag, withMd5Token } from '../s3/etag.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
-import { minPartBytes, requireOpenUpload, tagHex, uploadAddress, type OpenUpload } from './multipart-upload.ts';
+import { tagHex, uploadAddress, type OpenUpload } from './multipart-upload.ts';
 import { unwrapSecrets } from './object-decryption.ts';
+import { mustWait } from './part-placement.ts';
 import { checksumToken, md5Token, type PartAttempt, type PartChecksum } from './part-checksum.ts';
 
 const maxPartNumber = 10_000;
@@ -24,22 +25,21 @@ export interface PartContent {
 
 /**
  * Encrypts a part while it streams, whatever its size, under a fresh FLOE IV, so that a part sent twice shares no key with
- * its first attempt. A part below S3's minimum can only be the last one, which gets the index: it is staged.
+ * its first attempt. What the backend would not take where it is waits beside the upload (`mustWait`).
  * @returns The ETag that the client gets.
  */
 export async function storeEncryptedPart(
   request: ObjectRequest,
   gateway: Gateway,
-  { envelope }: OpenUpload,
+  upload: OpenUpload,
   content: PartContent,
 ): Promise<{ readonly etag: string }> {
   const { backend, signal } = request;
   const { partNumber, plaintext, plaintextBytes, checksum } = content;
   const address = uploadAddress(request);
-  const isStaged = plaintextBytes < minPartBytes;
+  const isStaged = await mustWait(request, gateway, upload, content);
   if (partNumber === maxPartNumber && !isStaged) throw noRoomForIndex();
-  // The ledger takes a part whether the upload is open or not, and its record may be one that was cached.
-  if (isStaged) await requireOpenUpload(request);
+  const { envelope } = upload;
   using secrets = await unwrapSecrets(gateway, request, envelope);
   const { suite, segmentSizeBytes } = envelope;
   const part = encryptPart({ secrets, partNumber, suite, segmentSizeBytes, plaintext, plaintextBytes });

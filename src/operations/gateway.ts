@@ -13,6 +13,7 @@ import type { CorsConfigurations } from './cors.ts';
 import type { CanaryGuard } from './canary-guard.ts';
 import type { LayoutCache } from './layout-cache.ts';
 import type { KnownParts } from './known-parts.ts';
+import type { FirstPartSizes } from './part-placement.ts';
 
 /** A backend with what belongs to it. */
 export interface Backend {
@@ -37,6 +38,7 @@ export interface Gateway {
   readonly canaries: CanaryGuard;
   readonly layouts: LayoutCache;
   readonly knownParts: KnownParts;
+  readonly firstPartSizes: FirstPartSizes;
   readonly cors: CorsConfigurations;
   readonly telemetry: Telemetry;
   /** Key prefix of the gateway's own objects, which clients neither see nor reach. */

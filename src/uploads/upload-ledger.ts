@@ -17,7 +17,10 @@ export interface UploadChecksum {
   readonly type: 'COMPOSITE' | 'FULL_OBJECT';
 }
 
-/** A part below S3's minimum, whose ciphertext waits until Complete shows that it is the last one. */
+/**
+ * A part that the backend would not take where it is, whose ciphertext waits until Complete: one below S3's minimum, which can
+ * only be the last one, or one of another size than the first where the backend wants parts of one size.
+ */
 export interface StagedPart {
   readonly partNumber: number;
   /** 16 hex digits: the first 8 bytes of the part's FLOE header tag. */

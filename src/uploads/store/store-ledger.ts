@@ -23,7 +23,7 @@ const maxCachedRecords = 4096;
 const maxPartNumber = 10_000;
 /** Attempts that are looked through: S3's 10 000 parts, each uploaded twice. */
 const maxStagedAttempts = 20_000;
-const partPattern = /^part-(\d{5})-([0-9a-f]{16})-(\d{1,7})$/;
+const partPattern = /^part-(\d{5})-([0-9a-f]{16})-(\d{1,10})$/;
 
 /**
  * The ledger in the backend itself, so that multipart needs no other service:

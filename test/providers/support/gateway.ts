@@ -38,7 +38,12 @@ interface Configured {
   readonly credentials: Omit<S3Access, 'endpoint'>;
 }
 
-async function configure(running: RunningProvider, mode: Mode, workspace: Workspace): Promise<Configured> {
+async function configure(
+  running: Pick<RunningProvider, 'section'>,
+  mode: Mode,
+  workspace: Workspace,
+  keyring?: string,
+): Promise<Configured> {
   const folder = await workspace.folder('gateway');
   const credentials = { accessKeyId: 'tests', secretAccessKey: randomBytes(20).toString('hex') };
   const actions = ['read', 'write', 'delete', 'list', 'admin'];
@@ -47,7 +52,7 @@ async function configure(running: RunningProvider, mode: Mode, workspace: Worksp
     admin: { port: 0 },
     credentials: [{ ...credentials, allow: [{ actions }] }],
     backends: { main: await running.section(workspace) },
-    keys: { local: { type: 'local', file: join(folder, 'keyring.json') } },
+    keys: { local: { type: 'local', file: keyring ?? join(folder, 'keyring.json') } },
     policies: [{ name: 'all', encryption: { mode } }],
   };
   const file = join(folder, 'gateway.yaml');
@@ -55,9 +60,14 @@ async function configure(running: RunningProvider, mode: Mode, workspace: Worksp
   return { folder, file, env: { PATH: '/usr/bin:/bin', HOME: folder }, credentials };
 }
 
-/** Starts a gateway that ends with the workspace. */
-export async function startGateway(running: RunningProvider, mode: Mode, workspace: Workspace): Promise<S3Access> {
-  const { folder, file, env, credentials } = await configure(running, mode, workspace);
+/** Starts a gateway that ends with the workspace; those with the same keyring are replicas. */
+export async function startGateway(
+  running: Pick<RunningProvider, 'section'>,
+  mode: Mode,
+  workspace: Workspace,
+  keyring?: string,
+): Promise<S3Access> {
+  const { folder, file, env, credentials } = await configure(running, mode, workspace, keyring);
   const args = [...startArguments(), '--config', file];
   const address = /"address":"([^"]+)"[^\n]*"message":"gateway started"/;
   const gateway = await Daemon.start({ program: execPath, args, cwd: folder, env }, ({ stdout }) =>
