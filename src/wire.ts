@@ -10,6 +10,9 @@ import { DualReadWindow } from './keys/dual-read-window.ts';
 import type { KeyEvents } from './keys/key-events.ts';
 import type { KeyProvider } from './keys/key-provider.ts';
 import { LocalKeyring } from './keys/local/local-keyring.ts';
+import { RotationSchedule } from './keys/rotation-schedule.ts';
+import { RotationScheduler, type RotationLease } from './keys/rotation-scheduler.ts';
+import { StoreRotationLease } from './maintenance/store-rotation-lease.ts';
 import { CanaryGuard, type GuardedKey } from './operations/canary-guard.ts';
 import { CorsConfigurations } from './operations/cors.ts';
 import type { Backend, Gateway } from './operations/gateway.ts';
@@ -28,7 +31,7 @@ import { createLogger, silentLogger, type Logger } from './telemetry/logger.ts';
 import { MetricsRegistry } from './telemetry/metrics.ts';
 import { registerKeyMetrics } from './telemetry/key-metrics.ts';
 import { registerProcessMetrics } from './telemetry/process-metrics.ts';
-import { Telemetry } from './telemetry/telemetry.ts';
+import { Telemetry, type KeyRotation } from './telemetry/telemetry.ts';
 import { StoreLedger } from './uploads/store/store-ledger.ts';
 
 /** Version of the gateway, for logs and metrics. */
@@ -86,10 +89,21 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   opened.defer(async () => s3Server.close());
   const processMetrics = opened.use(registerProcessMetrics(registry, budget));
   registerKeyMetrics(registry, dataKeys);
+  const unrestricted = new Map(Array.from(keys, ([name, key]) => [name, key.unrestricted]));
+  const scheduler = opened.use(scheduleRotations(settings, { keys: unrestricted, backends, telemetry }));
   const adminServer = await HttpServer.start({
     ...admin,
     drainTimeoutMs: 1000,
-    handler: createAdminHandler({ registry, serving: () => isServing, checks: healthChecks(backends, providers) }),
+    handler: createAdminHandler({
+      registry,
+      serving: () => isServing,
+      checks: healthChecks(backends, providers),
+      api: {
+        ...(admin.token === undefined ? {} : { token: admin.token }),
+        keys: unrestricted,
+        onRotated: (event) => telemetry.keyRotated(rotationOf(event), 'api'),
+      },
+    }),
     onError,
   });
   opened.move();
@@ -99,6 +113,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     logger,
     async close() {
       isServing = false;
+      scheduler[Symbol.dispose]();
       await s3Server.close();
       await adminServer.close();
       processMetrics[Symbol.dispose]();
@@ -108,6 +123,47 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
       logger.flush();
     },
   };
+}
+
+interface RotationParts {
+  readonly keys: ReadonlyMap<string, KeyProvider>;
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly telemetry: Telemetry;
+}
+
+function scheduleRotations(settings: Settings, { keys, backends, telemetry }: RotationParts): RotationScheduler {
+  const { rotationSchedules, multipart } = settings;
+  const leases = new Map<string, RotationLease>();
+  for (const name of rotationSchedules.keys()) {
+    const policy = settings.policies.find(({ encryption }) => encryption.key === name);
+    const backend = backends.get(policy?.backend ?? '') ?? [...backends.values()][0];
+    if (backend !== undefined) leases.set(name, new StoreRotationLease({ store: backend.store, ...multipart }));
+  }
+  const leaseOf = (name: string): RotationLease => {
+    const lease = leases.get(name);
+    if (lease === undefined) throw new Error(`no backend for the rotation of key ${name}`);
+    return lease;
+  };
+  return new RotationScheduler({
+    schedules: new Map(Array.from(rotationSchedules, ([name, pattern]) => [name, new RotationSchedule(pattern)])),
+    providers: keys,
+    lease: {
+      claim: (due, leaseMs) => leaseOf(due.keyName).claim(due, leaseMs),
+      finish: (due, version) => leaseOf(due.keyName).finish(due, version),
+    },
+    events: {
+      rotated: (event) => telemetry.keyRotated(rotationOf(event), 'schedule'),
+      failed: (event) => telemetry.keyRotationFailed(event),
+    },
+  });
+}
+
+function rotationOf(event: {
+  readonly keyName: string;
+  readonly previous: string;
+  readonly current: string;
+}): KeyRotation {
+  return { keyName: event.keyName, keyVersion: event.current, previousVersion: event.previous };
 }
 
 /** What a command works with that changes stored objects without serving them. */
@@ -232,8 +288,7 @@ function keyEvents(telemetry: Telemetry): KeyEvents {
     cacheHit: ({ offline, ...event }) => telemetry.keyCacheLookup({ ...event, outcome: offline ? 'offline' : 'hit' }),
     cacheMiss: (event) => telemetry.keyCacheLookup({ ...event, outcome: 'miss' }),
     read: (event) => telemetry.keyRead(event),
-    rotated: ({ keyName, current, previous }) =>
-      telemetry.keyRotationSeen({ keyName, keyVersion: current, previousVersion: previous }),
+    rotated: (event) => telemetry.keyRotationSeen(rotationOf(event)),
   };
 }
 

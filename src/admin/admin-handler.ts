@@ -1,21 +1,8 @@
 import { expositionContentTypes, negotiateExposition, renderExposition } from '../telemetry/exposition.ts';
 import type { MetricsRegistry } from '../telemetry/metrics.ts';
+import { jsonAnswer, type AdminRequest, type AdminResponse } from './admin-answer.ts';
+import { answerApi, type AdminApiOptions } from './api.ts';
 import { type HealthCheck, ReadinessProbe } from './readiness.ts';
-
-/** The part of a request that this listener looks at; the HTTP server's request fits. */
-export interface AdminRequest {
-  readonly method: string;
-  /** Raw request target. */
-  readonly target: string;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-}
-
-/** An answer; the HTTP server's response takes it. */
-export interface AdminResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 /** Answers one request to the admin listener. */
 export type AdminHandler = (request: AdminRequest) => Promise<AdminResponse>;
@@ -26,19 +13,13 @@ export interface AdminOptions {
   readonly registry: MetricsRegistry;
   /** False while the gateway starts or drains: `/ready` then says so and balancers send no more requests. */
   readonly serving?: () => boolean;
+  /** Without it there is no `/api/v1`. */
+  readonly api?: AdminApiOptions;
   readonly readinessCacheMs?: number;
   readonly readinessTimeoutMs?: number;
 }
 
-function json(status: number, body: unknown): AdminResponse {
-  return {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    body: `${JSON.stringify(body)}\n`,
-  };
-}
-
-/** The handler of the admin listener: `/live`, `/ready` and `/metrics`; everything else is not found. */
+/** The handler of the admin listener: `/live`, `/ready`, `/metrics` and `/api/v1`; everything else is not found. */
 export function createAdminHandler(options: AdminOptions): AdminHandler {
   const probe = new ReadinessProbe({
     checks: options.checks,
@@ -49,7 +30,7 @@ export function createAdminHandler(options: AdminOptions): AdminHandler {
     const serving = options.serving?.() ?? true;
     const { ok, dependencies } = await probe.check();
     const gateway = serving ? { ok: true } : { ok: false, reason: 'starting or draining' };
-    return json(serving && ok ? 200 : 503, { ok: serving && ok, dependencies: { gateway, ...dependencies } });
+    return jsonAnswer(serving && ok ? 200 : 503, { ok: serving && ok, dependencies: { gateway, ...dependencies } });
   };
   const metrics = (request: AdminRequest): AdminResponse => {
     const format = negotiateExposition(request.headers['accept']);
@@ -61,13 +42,16 @@ export function createAdminHandler(options: AdminOptions): AdminHandler {
     };
   };
   return async (request) => {
+    const { api } = options;
+    const answered = api === undefined ? undefined : await answerApi(request, api);
+    if (answered !== undefined) return answered;
     const [path] = request.target.split('?', 1);
-    if (path !== '/live' && path !== '/ready' && path !== '/metrics') return json(404, { error: 'not found' });
+    if (path !== '/live' && path !== '/ready' && path !== '/metrics') return jsonAnswer(404, { error: 'not found' });
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      const refusal = json(405, { error: 'method not allowed' });
+      const refusal = jsonAnswer(405, { error: 'method not allowed' });
       return { ...refusal, headers: { ...refusal.headers, allow: 'GET, HEAD' } };
     }
-    if (path === '/live') return json(200, { ok: true });
+    if (path === '/live') return jsonAnswer(200, { ok: true });
     return path === '/ready' ? ready() : metrics(request);
   };
 }

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 
-import { flag, integer, list, notYet, text } from './scalars.ts';
+import { RotationSchedule } from '../keys/rotation-schedule.ts';
+import { flag, integer, list, text } from './scalars.ts';
 
 /** Rotation of all keys, or of one. */
 export const rotation = z.strictObject({
-  schedule: notYet(text(256)).optional().describe('When keys are rotated (cron).'),
+  schedule: text(256)
+    .refine(isSchedule, 'must be five fields of cron that come at some time, such as "0 3 1 * *"')
+    .optional()
+    .describe('When keys are rotated, by one of the replicas: five fields of cron, in UTC.'),
   readPrevious: integer(0, 1000)
     .optional()
     .describe('How many versions before the current one may still be read; default: 3.'),
@@ -127,3 +131,11 @@ export const vaultTransitKey = z.strictObject({
   tls: vaultTls.optional(),
   ...service,
 });
+
+function isSchedule(pattern: string): boolean {
+  try {
+    return new RotationSchedule(pattern).after(0) !== undefined;
+  } catch {
+    return false;
+  }
+}

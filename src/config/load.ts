@@ -146,6 +146,7 @@ class SettingsLoader {
         maxBytes: dataKeyCache.maxBytes,
         offlineTtlMs: dataKeyCache.offlineTtl,
       },
+      rotationSchedules: rotationSchedules(config, keys.keys()),
       multipart: {
         ledger: 'store',
         prefix: multipart.prefix,
@@ -340,4 +341,14 @@ function deepFreeze<Value>(value: Value): Value {
   Object.freeze(value);
   for (const inner of value instanceof Map ? value.values() : Object.values(value)) deepFreeze(inner);
   return value;
+}
+
+/** A key's own schedule, else that of all keys. */
+function rotationSchedules({ rotation, keys }: ConfigFile, names: Iterable<string>): ReadonlyMap<string, string> {
+  const schedules = new Map<string, string>();
+  for (const name of names) {
+    const schedule = keys?.[name]?.rotation?.schedule ?? rotation.schedule;
+    if (schedule !== undefined) schedules.set(name, schedule);
+  }
+  return schedules;
 }

@@ -237,6 +237,17 @@ export class Telemetry {
     this.#keyReads.add({ key: keyName, age });
   }
 
+  /** This process rotated a key. */
+  keyRotated({ keyName, keyVersion, previousVersion }: KeyRotation, trigger: 'schedule' | 'api'): void {
+    const fields = { key_name: keyName, key_version: keyVersion, previous_version: previousVersion };
+    this.logger.info('key rotated', { ...fields, reason: trigger });
+  }
+
+  /** A rotation that was due was not made; another replica, or a later try, may make it. */
+  keyRotationFailed({ keyName, error }: { readonly keyName: string; readonly error: unknown }): void {
+    this.logger.error('key rotation failed', { key_name: keyName, ...errorFields(error) });
+  }
+
   /** This process found that a key was rotated, by whomever: it encrypts new objects under the new version. */
   keyRotationSeen({ keyName, keyVersion, previousVersion }: KeyRotation): void {
     const fields = { key_name: keyName, key_version: keyVersion, previous_version: previousVersion };

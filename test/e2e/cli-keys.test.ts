@@ -141,4 +141,46 @@ describe('s3eg keys', () => {
     );
     assert.deepEqual([seen['key_name'], seen['key_version'], seen['previous_version']], ['local', '2', '1']);
   });
+
+  it('is not needed where the admin API rotates, or a schedule does', async () => {
+    const token = 'token-of-the-admin-listener';
+    await using gateway = await Gateway.start({
+      config: {
+        admin: { host: '127.0.0.1', port: 0, token },
+        keys: {
+          local: { type: 'local', file: './keyring.json' },
+          monthly: { type: 'local', file: './monthly.json', rotation: { schedule: '0 3 1 * *' } },
+          minutely: { type: 'local', file: './minutely.json', rotation: { schedule: '* * * * *' } },
+        },
+      },
+    });
+    using s3 = new S3Client(gateway);
+    await s3.createBucket('my-bucket');
+    const rotate = (key: string, authorization: string): Promise<Response> =>
+      fetch(`http://${gateway.admin.host}:${gateway.admin.port}/api/v1/keys/${key}/rotate`, {
+        method: 'POST',
+        headers: { authorization },
+      });
+    assert.equal((await rotate('monthly', 'Bearer another-token-of-sixteen')).status, 401);
+    const answer = await rotate('monthly', `Bearer ${token}`);
+    assert.deepEqual([answer.status, await answer.json()], [200, { key: 'monthly', previous: '1', current: '2' }]);
+    const rotations = await gateway.process.until((process) => {
+      const lines = process.logLines().filter(({ message }) => message === 'key rotated');
+      return lines.length >= 2 ? lines : undefined;
+    });
+    assert.deepEqual(
+      rotations.map(({ key_name, key_version, previous_version, reason }) => [
+        key_name,
+        key_version,
+        previous_version,
+        reason,
+      ]),
+      [
+        ['monthly', '2', '1', 'api'],
+        ['minutely', '2', '1', 'schedule'],
+      ],
+    );
+    const lease = gateway.storedKeys('my-bucket').find((key) => key.startsWith('.s3eg/rotation/'));
+    assert.match(lease ?? '', /^\.s3eg\/rotation\/minutely\/\d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/);
+  });
 });

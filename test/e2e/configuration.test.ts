@@ -94,7 +94,6 @@ keys:
     const { code, output } = await run(
       `${base}workers: 4
 audit: { sinks: [{ type: file }] }
-rotation: { schedule: "0 3 1 * *" }
 telemetry: { otlpEndpoint: "http://127.0.0.1:4317" }
 multipart: { ledger: valkey, url: "redis://127.0.0.1" }
 backends: { b: { type: s3, endpoint: "http://127.0.0.1:1", credentials: aws-default } }
@@ -112,7 +111,6 @@ policies:
     assert.deepEqual(refused, [
       'workers',
       'audit.sinks',
-      'rotation.schedule',
       'telemetry.otlpEndpoint',
       'multipart.ledger',
       'multipart.url',

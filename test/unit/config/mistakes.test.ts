@@ -259,9 +259,9 @@ const mistakes: readonly [name: string, text: string, problems: readonly string[
     ['c.yaml:1:49: policies[0].compression.algorithm: is not supported yet'],
   ],
   [
-    'not yet: schedule',
-    'rotation: { schedule: "0 3 1 * *" }',
-    ['c.yaml:1:23: rotation.schedule: is not supported yet'],
+    'a schedule that is none',
+    'rotation: { schedule: "0 3 1 *" }',
+    ['c.yaml:1:23: rotation.schedule: must be five fields of cron that come at some time, such as "0 3 1 * *"'],
   ],
   ['not yet: audit', 'audit: { sinks: [{ type: file }] }', ['c.yaml:1:17: audit.sinks: is not supported yet']],
   [
