@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
@@ -190,16 +190,7 @@ describe('the health of a real Vault', () => {
 class TokenReviews implements AsyncDisposable {
   reviews = 0;
   address = '';
-  readonly #server = createServer(async (request, response) => {
-    const review: { readonly spec: { readonly token: string } } = JSON.parse(await text(request));
-    this.reviews += 1;
-    const [, claims = ''] = review.spec.token.split('.');
-    const { sub }: { readonly sub: string } = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
-    const user = { username: sub, uid: '1234', groups: ['system:serviceaccounts'] };
-    const status = { authenticated: true, user, audiences: ['vault'] };
-    response.writeHead(201, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', ...review, status }));
-  });
+  readonly #server = createServer((request, response) => void this.#review(request, response));
 
   static async start(workspace: Workspace): Promise<TokenReviews> {
     const reviews = workspace.use(new TokenReviews());
@@ -214,6 +205,17 @@ class TokenReviews implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+
+  async #review(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const review: { readonly spec: { readonly token: string } } = JSON.parse(await text(request));
+    this.reviews += 1;
+    const [, claims = ''] = review.spec.token.split('.');
+    const { sub }: { readonly sub: string } = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
+    const user = { username: sub, uid: '1234', groups: ['system:serviceaccounts'] };
+    const status = { authenticated: true, user, audiences: ['vault'] };
+    response.writeHead(201, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', ...review, status }));
   }
 }
 
