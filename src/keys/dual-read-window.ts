@@ -25,6 +25,7 @@ export interface DualReadWindowOptions {
 export class DualReadWindow implements KeyProvider {
   readonly name: string;
   readonly describeTtlMs?: number;
+  readonly unknownVersionAdvice?: string;
   readonly #inner: KeyProvider;
   readonly #readPrevious: number;
   readonly #descriptions: DescriptionCache;
@@ -35,6 +36,7 @@ export class DualReadWindow implements KeyProvider {
     }
     this.name = inner.name;
     if (inner.describeTtlMs !== undefined) this.describeTtlMs = inner.describeTtlMs;
+    if (inner.unknownVersionAdvice !== undefined) this.unknownVersionAdvice = inner.unknownVersionAdvice;
     this.#inner = inner;
     this.#readPrevious = readPrevious;
     this.#descriptions = new DescriptionCache(inner, { clock });
@@ -76,7 +78,8 @@ export class DualReadWindow implements KeyProvider {
       );
     }
     if (age === -1) {
-      throw new KeyError('not_found', `key ${quoted(this.name)} has no version ${quoted(version)}`);
+      const advice = this.unknownVersionAdvice === undefined ? '' : `: ${this.unknownVersionAdvice}`;
+      throw new KeyError('not_found', `key ${quoted(this.name)} has no version ${quoted(version)}${advice}`);
     }
     if (age <= this.#readPrevious) return;
     throw new KeyError(

@@ -52,6 +52,8 @@ export interface KeyProvider {
   readonly name: string;
   /** How long a description may be taken for the present one, in milliseconds; by default 5 s. */
   readonly describeTtlMs?: number;
+  /** What can be done about a version that it does not list, as the end of a sentence; missing: nothing in the gateway. */
+  readonly unknownVersionAdvice?: string;
   describe(signal?: AbortSignal): Promise<KeyDescription>;
   wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey>;
   unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes>;

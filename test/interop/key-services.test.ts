@@ -1,5 +1,8 @@
 /** The gateway with its keys in a local keyring, in Vault, and in two stand-ins for AWS KMS. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
 import { before, describe, test } from 'node:test';
 
 import { startServer, type Server } from './support/backends.ts';
@@ -7,10 +10,12 @@ import { seenEnvelope, type SeenEnvelope } from './support/envelope.ts';
 import { Gateway } from './support/gateway.ts';
 import { kmsCredentials, KmsServer } from './support/kms-servers.ts';
 import { plaintext } from './support/plaintext.ts';
+import { runOk } from './support/processes.ts';
 import { S3Agent, type S3Client } from './support/s3-client.ts';
 import { ownWorkspace } from './support/site.ts';
+import { repository } from './support/tools.ts';
 import { VaultServer } from './support/vault-server.ts';
-import { digest } from './support/workspace.ts';
+import { digest, fileDigest } from './support/workspace.ts';
 
 const mebibyte = 1024 * 1024;
 const names = ['local', 'vault', 'moto', 'local-kms'] as const;
@@ -57,6 +62,12 @@ async function readsAll(client: S3Client, bucket: string): Promise<void> {
   }
 }
 
+/** Where the AWS SDK looks for credentials first. */
+const kmsEnvironment = {
+  AWS_ACCESS_KEY_ID: kmsCredentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: kmsCredentials.secretAccessKey,
+};
+
 /** What a wrapped bucket key looks like under each: bytes, and the version that names it. */
 const forms: Readonly<Record<Name, { readonly version: RegExp; readonly bytes: number | undefined }>> = {
   local: { version: /^1$/, bytes: 72 },
@@ -72,6 +83,8 @@ describe('the gateway with each kind of key', () => {
   let agent: S3Agent;
   let vault: VaultServer;
   const gateways = new Map<Name, Gateway>();
+  const sections = new Map<Name, object>([['local', { type: 'local', file: 'keyring.json' }]]);
+  const kms = new Map<Name, KmsServer>();
 
   before(async () => {
     [backend, agent, vault] = await Promise.all([
@@ -79,15 +92,10 @@ describe('the gateway with each kind of key', () => {
       S3Agent.start(workspace),
       VaultServer.start(workspace),
     ]);
-    const sections = new Map<Name, object>([['local', { type: 'local', file: 'keyring.json' }]]);
     sections.set('vault', await vaultSection());
     for (const name of ['moto', 'local-kms'] as const) sections.set(name, await kmsSection(name));
     for (const [name, key] of sections) {
-      // Another default chain than the SDK's would not find these.
-      const env = {
-        AWS_ACCESS_KEY_ID: kmsCredentials.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: kmsCredentials.secretAccessKey,
-      };
+      const env = kmsEnvironment;
       // Each has the buckets of its own key: the canaries of the others would keep it from starting again.
       const policies = [{ name: 'tenant', match: { buckets: [`bucket-${name}`] } }];
       const settings = { keys: { kek: key }, policies };
@@ -111,6 +119,7 @@ describe('the gateway with each kind of key', () => {
   async function kmsSection(name: 'moto' | 'local-kms'): Promise<object> {
     const server = await KmsServer.start(name, workspace);
     await server.createAlias('alias/s3eg', await server.createKey());
+    kms.set(name, server);
     return { type: 'aws-kms', keyId: 'alias/s3eg', region: server.region, endpoint: server.endpoint };
   }
 
@@ -135,6 +144,41 @@ describe('the gateway with each kind of key', () => {
     });
   }
 
+  for (const name of ['vault', 'moto', 'local-kms'] as const) {
+    test(`opens without the gateway, with s3eg decrypt and by hand: ${name}`, async () => {
+      const cwd = await workspace.folder('offline');
+      const [stored, config, output] = ['stored.bin', 'keys.json', 'output'].map((file) => join(cwd, file));
+      const raw = agent.client(backend.access);
+      const { ContentType, Metadata } = await raw.get(`bucket-${name}`, 'single', {}, stored);
+      await writeFile(`${stored}.metadata.json`, JSON.stringify({ ContentType, Metadata }));
+      await writeFile(config ?? '', JSON.stringify({ keys: { kek: sections.get(name) } }));
+      const place = ['--bucket', `bucket-${name}`, '--key', 'single'];
+      const args = ['decrypt', stored ?? '', ...place, '--config', config ?? '', '--output', output ?? ''];
+      const env = { PATH: '/usr/bin:/bin', HOME: cwd, ...kmsEnvironment };
+      await runOk({ program: execPath, args: [join(repository, 'bin/s3eg.mjs'), ...args], cwd, env });
+      assert.equal(await fileDigest(output ?? ''), digest(single));
+
+      const { keyVersion, wrappedBucketKey } = seenEnvelope(Metadata['s3eg'] ?? '');
+      const bucketKey = await unwrapByHand(name, { keyVersion, wrappedBucketKey, bucket: `bucket-${name}` });
+      assert.equal(bucketKey.length, 32);
+      await assert.rejects(unwrapByHand(name, { keyVersion, wrappedBucketKey, bucket: 'another-bucket' }));
+    });
+  }
+
+  /** As docs/format/key-services.md says it. */
+  async function unwrapByHand(
+    name: Name,
+    wrapped: { readonly keyVersion: string; readonly wrappedBucketKey: Buffer; readonly bucket: string },
+  ): Promise<Uint8Array> {
+    const { keyVersion, wrappedBucketKey, bucket } = wrapped;
+    const server = kms.get(name);
+    if (server !== undefined) return await server.decrypt(keyVersion, wrappedBucketKey, { policy: 'tenant', bucket });
+    const context = Buffer.from(`\0\u0006tenant\0${String.fromCharCode(bucket.length)}${bucket}`).toString('base64');
+    const ciphertext = `vault:v${keyVersion}:${wrappedBucketKey.toString('base64')}`;
+    const { data } = await vault.ok('POST', 'transit/decrypt/s3eg', { ciphertext, associated_data: context });
+    return Buffer.from(String(data?.['plaintext']), 'base64');
+  }
+
   test('the wrapped bucket key and the name of its version differ in form, and nothing else of what is stored', async () => {
     const raw = agent.client(backend.access);
     for (const key of contents.keys()) {
@@ -150,6 +194,24 @@ describe('the gateway with each kind of key', () => {
       }
       assert.equal(new Set(others.values()).size, 1, `${key}: ${[...others.values()].join('\n')}`);
     }
+  });
+
+  // Last: after these nothing opens any more.
+  test('does not start with another key in the place of the right one: Vault', async () => {
+    await gateway('vault').stop();
+    await vault.ok('POST', 'transit/keys/s3eg/config', { deletion_allowed: true });
+    await vault.ok('DELETE', 'transit/keys/s3eg');
+    await assert.rejects(gateway('vault').restart(), /there is no Transit key at/);
+    await vault.createKey('s3eg');
+    await assert.rejects(gateway('vault').restart(), /is not the key that the stored objects are encrypted with/);
+  });
+
+  test('does not start after an alias was switched without a word of the old key, and says where to put it: AWS KMS', async () => {
+    const server = kms.get('local-kms');
+    if (server === undefined) throw new Error('no local-kms');
+    await gateway('local-kms').stop();
+    await server.switchAlias('alias/s3eg', await server.createKey());
+    await assert.rejects(gateway('local-kms').restart(), /has no version .*arn:aws:kms:.*previousKeyIds/);
   });
 });
 

@@ -32,6 +32,8 @@ const idTtlMs = 3_600_000;
 export class AwsKmsKey implements KeyProvider {
   readonly name: string;
   readonly describeTtlMs: number;
+  readonly unknownVersionAdvice =
+    'it is neither what keyId means now nor one of previousKeyIds, where the keys belong that objects are still under';
   readonly #options: AwsKmsOptions;
   readonly #clients: KmsClients;
   /** ARN to ask for, by version. */
@@ -151,7 +153,7 @@ export class AwsKmsKey implements KeyProvider {
     if (arn !== undefined) return arn;
     throw new KeyError(
       'not_found',
-      `key ${quoted(this.name)} has no version ${quoted(version)}: it is neither what keyId means now nor one of previousKeyIds`,
+      `key ${quoted(this.name)} has no version ${quoted(version)}: ${this.unknownVersionAdvice}`,
     );
   }
 

@@ -2,6 +2,7 @@
 import {
   CreateAliasCommand,
   CreateKeyCommand,
+  DecryptCommand,
   DisableKeyCommand,
   EnableKeyCommand,
   KMSClient,
@@ -56,6 +57,14 @@ export class KmsServer {
 
   async switchAlias(alias: string, arn: string): Promise<void> {
     await this.#client.send(new UpdateAliasCommand({ AliasName: alias, TargetKeyId: idOf(arn) }));
+  }
+
+  /** What `aws kms decrypt` does. */
+  async decrypt(arn: string, ciphertext: Uint8Array, context: Readonly<Record<string, string>>): Promise<Uint8Array> {
+    const command = new DecryptCommand({ KeyId: arn, CiphertextBlob: ciphertext, EncryptionContext: { ...context } });
+    const { Plaintext: plain } = await this.#client.send(command);
+    if (plain === undefined) throw new Error('no plaintext');
+    return plain;
   }
 
   async disable(arn: string): Promise<void> {

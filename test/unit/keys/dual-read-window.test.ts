@@ -128,3 +128,14 @@ test('a version that was retired is refused as such, and not as one that never w
   await assert.rejects(window.unwrap(old, context), /version "v1" of key "main" has been retired/);
   assert.deepEqual(await window.describe(), { versions: ['v2'], retired: ['v1'] });
 });
+
+test('a version that is not there is refused with what the provider knows to do about it', async () => {
+  const { service, wrapped, window } = await rotated(1);
+  const [first] = wrapped;
+  assert.ok(first !== undefined);
+  const foreign = { ...first, version: 'v99' };
+  await assert.rejects(window(3).unwrap(foreign, context), /^KeyError: key "main" has no version "v99"$/);
+  const advising = Object.assign(service.replica(), { unknownVersionAdvice: 'put it back' });
+  const advised = new DualReadWindow(advising, { readPrevious: 3 });
+  await assert.rejects(advised.unwrap(foreign, context), /^KeyError: key "main" has no version "v99": put it back$/);
+});
