@@ -161,6 +161,29 @@ describe('s3eg check', () => {
     for (const [index, pattern] of expected.entries()) assert.match(warnings[index] ?? '', pattern);
   });
 
+  it('says where keys of key services are, asks none of them, and shows no secret', async (context) => {
+    const secrets = { token: 'hvs.hunter2', secretAccessKey: 'hunter2-hunter2' };
+    const { ok, warnings, served } = await check(
+      context,
+      `${credentials}backends: { main: { type: filesystem, root: ./objects } }
+keys:
+  v: { type: vault-transit, address: "http://127.0.0.1:1", mount: team/transit, key: k, auth: { method: token, token: ${secrets.token} } }
+  a:
+    type: aws-kms
+    keyId: alias/x
+    previousKeyIds: [alias/old, alias/older]
+    credentials: { accessKeyId: A, secretAccessKey: ${secrets.secretAccessKey} }
+    rotation: { readPrevious: 1 }
+`,
+    );
+    assert.equal(ok, true);
+    assert.deepEqual(warnings, ['keys.a: previousKeyIds has 2 keys, of which rotation.readPrevious lets 1 be read']);
+    assert.deepEqual(served?.keys, [
+      { name: 'v', type: 'vault-transit', at: 'http://127.0.0.1:1/v1/team/transit/keys/k', readPrevious: 3 },
+      { name: 'a', type: 'aws-kms', at: 'alias/x', readPrevious: 1 },
+    ]);
+  });
+
   it('does not warn of a keyring in a directory that only begins like that of the objects', async (context) => {
     const { warnings } = await check(
       context,

@@ -1,6 +1,6 @@
 import { relative, sep } from 'node:path';
 
-import type { Settings } from '../../config/settings.ts';
+import type { AwsKmsKeySettings, Settings } from '../../config/settings.ts';
 
 /** Settings that work and are risky, or that were hardly meant; in words. Pure. */
 export function findRisks(settings: Settings): readonly string[] {
@@ -28,6 +28,7 @@ function keyRisks({ keys, backends }: Settings): string[] {
   const risks: string[] = [];
   for (const [name, key] of keys) {
     if (key.type === 'local') risks.push(...misplacedKeyring(name, key.file, backends));
+    if (key.type === 'aws-kms') risks.push(...unreadableKeys(name, key));
     if (key.readPrevious > 0) continue;
     risks.push(`keys.${name}: with rotation.readPrevious 0 a rotation makes every older object unreadable`);
   }
@@ -39,6 +40,14 @@ function misplacedKeyring(name: string, file: string, backends: Settings['backen
   return around.map(
     ([backend]) => `keys.${name}.file: the keyring lies among the objects of backend "${backend}": keep it apart`,
   );
+}
+
+function unreadableKeys(name: string, { keyId, previousKeyIds, readPrevious }: AwsKmsKeySettings): string[] {
+  const previous = previousKeyIds.filter((other) => other !== keyId).length;
+  if (previous <= readPrevious) return [];
+  return [
+    `keys.${name}: previousKeyIds has ${previous} keys, of which rotation.readPrevious lets ${readPrevious} be read`,
+  ];
 }
 
 function isWithin(path: string, directory: string): boolean {
