@@ -43,8 +43,20 @@ export async function listObjects(
       missing: 'NoSuchBucket',
       signal,
     },
-    async ({ body }) => parseListObjectsAnswer(await collectDocument(body)),
+    async ({ body }) => withKeyAsMarker(parseListObjectsAnswer(await collectDocument(body)), request.prefix),
   );
+}
+
+/**
+ * NextMarker is the last key or common prefix of the page. Some backends give a token of their own in its place (moto):
+ * `markerWithin` would place it before or behind all keys of the prefix.
+ */
+function withKeyAsMarker(page: ListObjectsResult, prefix = ''): ListObjectsResult {
+  if (page.nextMarker === undefined || page.nextMarker.startsWith(prefix)) return page;
+  const { nextMarker: _token, ...rest } = page;
+  const ends = [page.objects.at(-1)?.key, page.commonPrefixes.at(-1)].filter((end) => end !== undefined);
+  const last = ends.toSorted((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right))).at(-1);
+  return last === undefined ? rest : { ...rest, nextMarker: last };
 }
 
 /**
