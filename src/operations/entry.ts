@@ -59,15 +59,14 @@ export async function enter(request: PipelineRequest, gateway: Gateway, progress
   return runSigned(request, gateway, progress);
 }
 
-/** Where a request goes that no signature's host vouches for: to a bucket or an object. */
+/** Where a request goes that no signature's host vouches for. */
 function unsignedAddress(
   request: PipelineRequest,
   gateway: Gateway,
-): { readonly host: string; readonly bucket: string; readonly key: string | undefined } {
+): { readonly host: string; readonly bucket: string | undefined; readonly key: string | undefined } {
   const { rawPath } = splitTarget(request.target);
   const host = hostsOf(request, gateway).at(-1) ?? '';
   const { bucket, key } = parseAddress({ rawPath, host, publicHosts: gateway.publicHosts });
-  if (bucket === undefined) throw s3Error('MethodNotAllowed');
   return { host, bucket, key };
 }
 
@@ -75,6 +74,7 @@ function unsignedAddress(
 async function runPreflight(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
   progress.operation = 'PreflightRequest';
   const { bucket, key } = unsignedAddress(request, gateway);
+  if (bucket === undefined) throw s3Error('MethodNotAllowed');
   progress.address = { bucket, ...(key === undefined ? {} : { key }) };
   return preflight(gateway, { bucket, key, headers: request.headers });
 }
@@ -84,16 +84,17 @@ function isForm({ method, target, headers }: PipelineRequest): boolean {
 }
 
 /** A POST to a bucket that asks for nothing else can only be meant for a form. */
-function isMistakenForm({ method, target, headers }: PipelineRequest, gateway: Gateway): boolean {
+function isMistakenForm(request: PipelineRequest, gateway: Gateway): boolean {
+  const { method, target, headers } = request;
   if (method !== 'POST' || target.includes('?') || headers['authorization'] !== undefined) return false;
-  const { rawPath } = splitTarget(target);
-  const { bucket, key } = parseAddress({ rawPath, host: headers['host'] ?? '', publicHosts: gateway.publicHosts });
+  const { bucket, key } = unsignedAddress(request, gateway);
   return bucket !== undefined && key === undefined;
 }
 
 /** A form has its signature inside, over a policy. */
 async function runForm(request: PipelineRequest, gateway: Gateway, progress: Progress): Promise<OperationResult> {
   const { host, bucket, key: pathKey } = unsignedAddress(request, gateway);
+  if (bucket === undefined) throw s3Error('MethodNotAllowed');
   const address = { bucket, ...(pathKey === undefined ? {} : { key: pathKey }) };
   const row = matchOperation({ method: request.method, address, query: [], headers: request.headers });
   progress.operation = row.operation;

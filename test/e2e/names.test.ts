@@ -199,4 +199,14 @@ describe('a trusted proxy', () => {
     assert.equal(answer.outcome, '200');
     assert.equal((await s3.get('proxied', 'key')).text, 'x');
   });
+
+  it('says which bucket was posted to with something that is no form', async () => {
+    const answer = await suite.s3.sendRaw({
+      method: 'POST',
+      target: '/',
+      headers: { 'x-forwarded-host': 'proxied.s3.example.org', 'content-type': 'text/plain', 'content-length': '4' },
+      body: 'text',
+    });
+    assert.equal(answer.outcome, '412 PreconditionFailed');
+  });
 });
