@@ -207,7 +207,6 @@ function partName({ partNumber, attemptTag, plaintextBytes }: StagedName): strin
   return `part-${String(partNumber).padStart(5, '0')}-${attemptTag}-${plaintextBytes}`;
 }
 
-/** What a listed object says of its part; undefined for a name that `partName` does not give, which could not be read. */
 /** Records of earlier releases have none. */
 function recordedChecksum(parsed: object): { readonly checksum?: UploadChecksum } {
   if (!('checksum' in parsed)) return {};
@@ -222,6 +221,7 @@ function recordedChecksum(parsed: object): { readonly checksum?: UploadChecksum 
   throw s3Error('InternalError', 'An upload record is damaged.');
 }
 
+/** What a listed object says of its part; undefined for a name that `partName` does not give, which could not be read. */
 function stagedPart(folder: string, { key, sizeBytes, etag, lastModified }: ListedObject): StagedPart | undefined {
   const name = key.slice(folder.length);
   const [, number = '', attemptTag = '', plaintextBytes = ''] = partPattern.exec(name) ?? [];
