@@ -69,10 +69,8 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const budget = new FlowBudget();
   // Where the start fails, everything that was opened before is closed again.
   await using opened = new AsyncDisposableStack();
-  const keys = await openKeys(settings, { create: true });
-  for (const { provider } of keys.values()) opened.defer(async () => provider.close());
-  const backends = await openBackends(settings, telemetry, budget);
-  for (const { store } of backends.values()) opened.defer(async () => store.close());
+  const keys = await openKeys(settings, { create: true, opened });
+  const backends = await openBackends(settings, { telemetry, budget, opened });
   const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
   const dataKeys = new DataKeys(providers, settings.dataKeyCache, { metrics: keyEvents(telemetry) });
   opened.defer(() => dataKeys.close());
@@ -187,10 +185,12 @@ export interface OpenedStores extends AsyncDisposable {
 export async function openStores(settings: Settings): Promise<OpenedStores> {
   const registry = new MetricsRegistry();
   const telemetry = new Telemetry({ logger: silentLogger, registry, bucketLabels: [], version });
-  const keys = await openKeys(settings, { create: false });
-  const backends = await openBackends(settings, telemetry, new FlowBudget());
+  await using opened = new AsyncDisposableStack();
+  const keys = await openKeys(settings, { create: false, opened });
+  const backends = await openBackends(settings, { telemetry, budget: new FlowBudget(), opened });
   const { prefix, bucket } = settings.multipart;
   const canaries = new CanaryGuard({ keys, prefix, ...(bucket === undefined ? {} : { bucket }) });
+  const kept = opened.move();
   return {
     stores: new Map(Array.from(backends, ([name, { store }]) => [name, store])),
     keys: new Map(Array.from(keys, ([name, { unrestricted }]) => [name, unrestricted])),
@@ -203,20 +203,19 @@ export async function openStores(settings: Settings): Promise<OpenedStores> {
       const backend = backends.get(name);
       if (backend !== undefined) await canaries.check({ backend, ...at });
     },
-    async [Symbol.asyncDispose]() {
-      for (const { unrestricted } of keys.values()) await unrestricted.close();
-      for (const { store } of backends.values()) await store.close();
-    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
+/** Each key is put onto `opened` as soon as it is open: one that fails must not keep those before it. */
 async function openKeys(
   settings: Settings,
-  { create }: { readonly create: boolean },
+  { create, opened }: { readonly create: boolean; readonly opened: AsyncDisposableStack },
 ): Promise<ReadonlyMap<string, GuardedKey>> {
   const keys = new Map<string, GuardedKey>();
   for (const [name, key] of settings.keys) {
     const unrestricted = await openKey(name, key, { create });
+    opened.defer(async () => unrestricted.close());
     keys.set(name, { unrestricted, provider: new DualReadWindow(unrestricted, { readPrevious: key.readPrevious }) });
   }
   return keys;
@@ -241,15 +240,22 @@ export async function openKey(
   return new VaultTransitKey({ ...key, name });
 }
 
+interface BackendParts {
+  readonly telemetry: Telemetry;
+  readonly budget: FlowBudget;
+  readonly opened: AsyncDisposableStack;
+}
+
+/** Likewise for the backends. */
 async function openBackends(
   settings: Settings,
-  telemetry: Telemetry,
-  budget: FlowBudget,
+  { telemetry, budget, opened }: BackendParts,
 ): Promise<ReadonlyMap<string, Backend>> {
   const backends = new Map<string, Backend>();
   const { prefix, bucket } = settings.multipart;
   for (const [name, backend] of settings.backends) {
     const store = await openStore(name, backend, { telemetry, budget });
+    opened.defer(async () => store.close());
     const ledger = new StoreLedger(store, { prefix, ...(bucket === undefined ? {} : { bucket }) });
     const quirks = backend.type === 's3' ? backend.quirks : noQuirks;
     backends.set(name, { name, store, quirks, ledger });

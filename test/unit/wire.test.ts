@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, it, test } from 'node:test';
 
 import { loadSettings } from '../../src/config/load.ts';
-import { startGateway } from '../../src/wire.ts';
+import { LocalKeyring } from '../../src/keys/local/local-keyring.ts';
+import { FilesystemStore } from '../../src/store/filesystem/filesystem-store.ts';
+import { openStores, startGateway } from '../../src/wire.ts';
 
 async function listening(port: number): Promise<Server> {
   const server = createServer().listen(port, '127.0.0.1');
@@ -39,4 +41,38 @@ test('a start that fails late leaves nothing open', async (context) => {
   const again = await listening(s3Port);
   again.close();
   await once(again, 'close');
+});
+
+describe('where a second key or backend does not open, the first is closed:', () => {
+  const base = {
+    credentials: [{ accessKeyId: 'USER', secretAccessKey: 'a-secret-for-tests', allow: [{ actions: ['read'] }] }],
+    keys: { first: { type: 'local', file: 'first.json' } },
+    backends: { first: { type: 'filesystem', root: 'first' } },
+    policies: [{ name: 'all', match: {}, backend: 'first', encryption: { mode: 'required', key: 'first' } }],
+  };
+  const withKey = { ...base, keys: { ...base.keys, second: { type: 'local', file: 'damaged' } } };
+  const withBackend = { ...base, backends: { ...base.backends, second: { type: 'filesystem', root: 'damaged' } } };
+
+  for (const [what, open] of [
+    ['a start', startGateway],
+    ['a command', openStores],
+  ] as const) {
+    it(what, async (context) => {
+      const cwd = await mkdtemp(join(tmpdir(), 's3eg-wire-'));
+      context.after(() => rm(cwd, { recursive: true }));
+      await writeFile(join(cwd, 'damaged'), 'neither a keyring nor a folder');
+      await (await LocalKeyring.open({ name: 'first', file: join(cwd, 'first.json'), create: true })).close();
+      const closedKeys = context.mock.method(LocalKeyring.prototype, 'close').mock;
+      const closedStores = context.mock.method(FilesystemStore.prototype, 'close').mock;
+      const fails = async (config: object): Promise<void> => {
+        await writeFile(join(cwd, 'config.json'), JSON.stringify(config));
+        const { settings } = await loadSettings({ file: 'config.json', env: {}, cwd });
+        await assert.rejects(open(settings));
+      };
+      await fails(withKey);
+      assert.deepEqual([closedKeys.callCount(), closedStores.callCount()], [1, 0]);
+      await fails(withBackend);
+      assert.deepEqual([closedKeys.callCount(), closedStores.callCount()], [2, 1]);
+    });
+  }
 });
