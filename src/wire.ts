@@ -10,6 +10,7 @@ import { DualReadWindow } from './keys/dual-read-window.ts';
 import type { KeyEvents } from './keys/key-events.ts';
 import type { KeyProvider } from './keys/key-provider.ts';
 import { LocalKeyring } from './keys/local/local-keyring.ts';
+import { RecoveryPublicKey } from './keys/recovery-key.ts';
 import { RotationSchedule } from './keys/rotation-schedule.ts';
 import { RotationScheduler, type RotationLease } from './keys/rotation-scheduler.ts';
 import { StoreRotationLease } from './maintenance/store-rotation-lease.ts';
@@ -72,7 +73,10 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const keys = await openKeys(settings, { create: true, opened });
   const backends = await openBackends(settings, { telemetry, budget, opened });
   const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
-  const dataKeys = new DataKeys(providers, settings.dataKeyCache, { metrics: keyEvents(telemetry) });
+  const dataKeys = new DataKeys(providers, settings.dataKeyCache, {
+    metrics: keyEvents(telemetry),
+    ...recoveryOf(settings),
+  });
   opened.defer(() => dataKeys.close());
   const policies = PolicySet.of(settings.policies);
   const { prefix, bucket } = settings.multipart;
@@ -121,6 +125,11 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
       logger.flush();
     },
   };
+}
+
+/** For whom bucket keys are sealed a second time, as `DataKeys` takes it. */
+export function recoveryOf({ recoveryPublicKey }: Settings): { readonly recovery?: RecoveryPublicKey } {
+  return recoveryPublicKey === undefined ? {} : { recovery: RecoveryPublicKey.ofPem(recoveryPublicKey) };
 }
 
 interface RotationParts {

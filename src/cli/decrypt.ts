@@ -6,7 +6,7 @@ import { configOption, type ConfigOption } from './config-option.ts';
 import { exitCode } from './exit-code.ts';
 import { DecryptRun, type DecryptSummary } from './offline/decrypt-run.ts';
 import { planDecryption, type DecryptOptions } from './offline/decrypt-plan.ts';
-import { keyringOption, openOfflineKeys } from './offline/keyring-option.ts';
+import { keyringOption, openOfflineKeys, recoveryKeyOption } from './offline/keyring-option.ts';
 import { byteText } from './byte-text.ts';
 import { createProgress } from './progress.ts';
 import { signalExitCodes, StopSignals } from './stop-signals.ts';
@@ -16,7 +16,7 @@ export function decryptCommand(io: CliIo, setExitCode: SetExitCode): Command {
   return new Command('decrypt')
     .description(
       'Decrypts stored objects that were fetched from the provider past the gateway: one file, or a whole directory. ' +
-        'Needs no gateway and no network, only the keyring. Everything is verified; a file appears whole or not at all.',
+        'Needs no gateway and no network, only the keyring or a recovery key. Everything is verified; a file appears whole or not at all.',
     )
     .argument('<source>', 'File with a stored object, or directory of such files.')
     .requiredOption('--bucket <name>', 'Bucket that the object was stored in.')
@@ -34,6 +34,7 @@ export function decryptCommand(io: CliIo, setExitCode: SetExitCode): Command {
       new Option('--metadata-value <value>', 'The value of x-amz-meta-s3eg, instead of a file.').conflicts('metadata'),
     )
     .addOption(keyringOption())
+    .addOption(recoveryKeyOption())
     .addOption(configOption())
     .option('--force', 'Replace files that are there.')
     .option('--ignore-metadata', 'Decrypt although user metadata or Content-Type is not what was stored.')

@@ -8,6 +8,7 @@ import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
 import { exitCode, UsageError } from './exit-code.ts';
+import { recoveryKeypairCommand } from './keys/recovery-keypair.ts';
 import { listText, reportKeys, statusText, type OpenProvider } from './keys/key-reports.ts';
 
 interface KeysOptions extends ConfigOption {
@@ -22,7 +23,8 @@ export function keysCommand(io: CliIo, setExitCode: SetExitCode): Command {
     .addCommand(listCommand(io, setExitCode))
     .addCommand(statusCommand(io, setExitCode))
     .addCommand(rotateCommand(io))
-    .addCommand(retireCommand(io));
+    .addCommand(retireCommand(io))
+    .addCommand(recoveryKeypairCommand(io));
 }
 
 function listCommand(io: CliIo, setExitCode: SetExitCode): Command {

@@ -10,7 +10,7 @@ import type { RewrapKeys } from '../maintenance/rewrap/object-rewrapper.ts';
 import { runRewrap, type RewrapJobOptions, type RewrapObserver } from '../maintenance/rewrap/rewrap-job.ts';
 import { versionPages } from '../maintenance/rewrap/stored-versions.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { openStores, type OpenedStores } from '../wire.ts';
+import { openStores, recoveryOf, type OpenedStores } from '../wire.ts';
 import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { loadOptions } from './config-option.ts';
@@ -78,7 +78,7 @@ class RewrapRun implements Disposable {
   constructor(parts: RunParts) {
     this.#parts = parts;
     const { opened, settings } = parts;
-    this.#dataKeys = new DataKeys(opened.keys, settings.dataKeyCache);
+    this.#dataKeys = new DataKeys(opened.keys, settings.dataKeyCache, recoveryOf(settings));
     const descriptions = new Map(Array.from(opened.keys, ([name, key]) => [name, new DescriptionCache(key)]));
     this.#keys = {
       dataKeys: this.#dataKeys,

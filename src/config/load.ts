@@ -5,6 +5,7 @@ import { PolicyError, PolicySet } from '../policy/policy-set.ts';
 import type { Policy } from '../policy/policy.ts';
 import { convertBackend, type ConvertContext, convertPolicy, convertTls, isLoopback } from './convert.ts';
 import { convertKey } from './convert-keys.ts';
+import { convertRecovery, rotationSchedules } from './convert-rotation.ts';
 import { makeCredentialsFile, type MadeCredentials } from './first-start.ts';
 import { readTextFile, reasonOf } from './placeholders.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
@@ -146,6 +147,7 @@ class SettingsLoader {
         maxBytes: dataKeyCache.maxBytes,
         offlineTtlMs: dataKeyCache.offlineTtl,
       },
+      ...(await convertRecovery(config, context)),
       rotationSchedules: rotationSchedules(config, keys.keys()),
       multipart: {
         ledger: 'store',
@@ -341,14 +343,4 @@ function deepFreeze<Value>(value: Value): Value {
   Object.freeze(value);
   for (const inner of value instanceof Map ? value.values() : Object.values(value)) deepFreeze(inner);
   return value;
-}
-
-/** A key's own schedule, else that of all keys. */
-function rotationSchedules({ rotation, keys }: ConfigFile, names: Iterable<string>): ReadonlyMap<string, string> {
-  const schedules = new Map<string, string>();
-  for (const name of names) {
-    const schedule = keys?.[name]?.rotation?.schedule ?? rotation.schedule;
-    if (schedule !== undefined) schedules.set(name, schedule);
-  }
-  return schedules;
 }

@@ -240,6 +240,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('How long data keys are kept in memory.'),
+  recovery: z
+    .strictObject({
+      publicKeyFile: text(16_384).describe(
+        'Public recovery key (path of a PEM file, or the PEM text): every new object can also be opened with its private half.',
+      ),
+    })
+    .optional()
+    .describe('Recovery without gateway and key service.'),
   rotation: rotation.prefault({}).describe('Rotation of all keys.'),
   multipart: z
     .strictObject({

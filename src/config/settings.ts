@@ -136,6 +136,8 @@ export interface Settings {
   readonly backends: ReadonlyMap<string, BackendSettings>;
   readonly keys: ReadonlyMap<string, KeySettings>;
   readonly dataKeyCache: DataKeyCacheSettings;
+  /** PEM text of the public key that bucket keys are sealed for a second time. */
+  readonly recoveryPublicKey?: string;
   /** When keys are rotated (cron), by the names of those that are. */
   readonly rotationSchedules: ReadonlyMap<string, string>;
   readonly multipart: { readonly ledger: 'store'; readonly prefix: string; readonly bucket?: string };

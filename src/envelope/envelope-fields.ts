@@ -23,6 +23,8 @@ export interface EnvelopeFields {
   readonly wrappedBucketKey: Uint8Array;
   /** 60 bytes. */
   readonly wrappedDek: Uint8Array;
+  /** The bucket key, sealed for the recovery key; 88 bytes, missing where there was none. */
+  readonly recovery?: Uint8Array;
   /** The message's header: in the single layout and only there. */
   readonly floeHeader?: Uint8Array;
 }
@@ -33,6 +35,7 @@ const suites: readonly FloeSuite[] = ['aes-256-gcm', 'chacha20-poly1305'];
 export const layouts = ['single', 'multipart'] as const;
 const smallestSegmentLog2 = 16;
 const wrappedDekBytes = 60;
+const recoveryBytes = 88;
 const printable = /^[\x21-\x7e]+$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -66,6 +69,8 @@ export function encodeFields(fields: EnvelopeFields): Uint8Array {
     u16(fields.wrappedBucketKey.length),
     fields.wrappedBucketKey,
     fields.wrappedDek,
+    u8(fields.recovery?.length ?? 0),
+    ...(fields.recovery === undefined ? [] : [fields.recovery]),
     ...(fields.floeHeader === undefined ? [] : [fields.floeHeader]),
   ]);
 }
@@ -84,12 +89,18 @@ export function decodeFields(reader: FieldReader): EnvelopeFields {
     kekVersion: decodeAscii(reader.bytes(reader.u8())),
     wrappedBucketKey: reader.bytes(reader.u16()),
     wrappedDek: reader.bytes(wrappedDekBytes),
+    ...decodeRecovery(reader),
     // F1-ENV-4
     ...(layout === 'single' ? { floeHeader: reader.bytes(floeHeaderBytes) } : {}),
   };
   const problem = fieldProblem(fields);
   if (problem !== undefined) throw malformed(problem);
   return fields;
+}
+
+function decodeRecovery(reader: FieldReader): Pick<EnvelopeFields, 'recovery'> {
+  const lengthBytes = reader.u8();
+  return lengthBytes === 0 ? {} : { recovery: reader.bytes(lengthBytes) };
 }
 
 /** The leading ids, unknown ones of which are refused (F1-ENV-2). */
@@ -125,6 +136,7 @@ function fieldProblem(fields: EnvelopeFields): string | undefined {
     ],
     [within(fields.wrappedBucketKey.length, maxWrappedBucketKeyBytes), 'the wrapped bucket key is out of bounds'],
     [fields.wrappedDek.length === wrappedDekBytes, 'the wrapped DEK has another length'],
+    [(fields.recovery?.length ?? recoveryBytes) === recoveryBytes, 'the recovery field has another length'],
     [fields.floeHeader?.length === headerBytes, 'the FLOE header belongs to the single layout and has 74 bytes'],
   ];
   return checks.find(([holds]) => !holds)?.[1];

@@ -12,6 +12,7 @@ import type { KeyEvents } from './key-events.ts';
 import { KeyError, type EncryptionContext, type WrappedKey } from './key-provider.ts';
 import { LeasedSecret } from './leased-secret.ts';
 import type { KeyCacheOptions, OpenRequest } from './opened-keys.ts';
+import type { RecoveryPublicKey } from './recovery-key.ts';
 
 const bucketKeyBytes = 32;
 
@@ -30,6 +31,12 @@ export interface BucketKeyLimits {
   readonly maxBytes: number;
 }
 
+/** Both wrapped forms of a bucket key. */
+export interface WrappedBucketKey extends WrappedKey {
+  /** Sealed for the recovery key, where there is one. */
+  readonly recovery?: Uint8Array;
+}
+
 /** What asks for a bucket key: `bytes` is what it is going to encrypt, 0 where that is not known. */
 export interface BucketKeyRequest {
   readonly kek: Kek;
@@ -41,6 +48,7 @@ export interface BucketKeyRequest {
 export interface BucketKeysOptions extends KeyCacheOptions {
   readonly limits: BucketKeyLimits;
   readonly random: RandomSource;
+  readonly recovery?: RecoveryPublicKey;
   readonly onMade: (request: OpenRequest, key: SecretBytes, madeAtMs: number) => void;
 }
 
@@ -63,6 +71,7 @@ export class BucketKeys {
   readonly #limits: BucketKeyLimits;
   readonly #clock: Clock;
   readonly #random: RandomSource;
+  readonly #recovery: RecoveryPublicKey | undefined;
   readonly #events: KeyEvents;
   readonly #onMade: BucketKeysOptions['onMade'];
   readonly #flights = new SingleFlight<BucketKey, void>();
@@ -77,6 +86,7 @@ export class BucketKeys {
     this.#limits = options.limits;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#recovery = options.recovery;
     this.#events = options.events;
     this.#onMade = options.onMade;
     this.#lanes = new LRUCache({ max: options.maxEntries, dispose: dropReady });
@@ -88,7 +98,7 @@ export class BucketKeys {
    */
   async withKey<T>(
     request: BucketKeyRequest,
-    use: (key: SecretBytes, wrapped: WrappedKey) => T,
+    use: (key: SecretBytes, wrapped: WrappedBucketKey) => T,
     signal?: AbortSignal,
   ): Promise<T> {
     const description = await this.#describe(request, signal);
@@ -187,7 +197,8 @@ export class BucketKeys {
     try {
       const wrapped = await kek.wrap(key, context, signal);
       this.#onMade({ kek, wrapped, context }, key, madeAtMs);
-      making.complete(key, wrapped, { madeAtMs, order });
+      const recovery = this.#recovery?.seal(key, context);
+      making.complete(key, { ...wrapped, ...(recovery && { recovery }) }, { madeAtMs, order });
       this.#install(lane, making);
     } catch (error) {
       key.dispose();
@@ -242,7 +253,7 @@ class BucketKey {
   madeAtMs = 0;
   /** Counts the calls for bucket keys: the clock may be put back. */
   order = 0;
-  #wrapped: WrappedKey | undefined;
+  #wrapped: WrappedBucketKey | undefined;
   #objects = 0;
   #bytes = 0;
 
@@ -261,7 +272,7 @@ class BucketKey {
 
   complete(
     key: SecretBytes,
-    wrapped: WrappedKey,
+    wrapped: WrappedBucketKey,
     { madeAtMs, order }: { readonly madeAtMs: number; readonly order: number },
   ): void {
     this.leased.put(key);
@@ -275,7 +286,7 @@ class BucketKey {
     return this.#wrapped?.version === versions[0] || this.madeAtMs >= askedAtMs;
   }
 
-  use<T>(use: (key: SecretBytes, wrapped: WrappedKey) => T): T {
+  use<T>(use: (key: SecretBytes, wrapped: WrappedBucketKey) => T): T {
     if (this.#wrapped === undefined) throw new Error('bucket key used before it was made');
     return use(this.leased.secret, this.#wrapped);
   }

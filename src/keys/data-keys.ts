@@ -9,6 +9,7 @@ import { noKeyEvents, type KeyEvents } from './key-events.ts';
 import { KeyError, type EncryptionContext, type KeyProvider } from './key-provider.ts';
 import { OpenedKeys } from './opened-keys.ts';
 import { quoted } from './quoted.ts';
+import type { RecoveryPublicKey } from './recovery-key.ts';
 
 const dekBytes = 32;
 const wrappedDekBytes = dekBytes + aeadOverheadBytes;
@@ -25,6 +26,8 @@ export interface WrappedDataKey {
   readonly wrappedBucketKey: Uint8Array;
   /** The data key under the bucket key: 60 bytes, `iv(12) | ciphertext(32) | tag(16)`. */
   readonly wrappedDek: Uint8Array;
+  /** The bucket key, sealed for the recovery key: 88 bytes, where one is configured. */
+  readonly recovery?: Uint8Array;
 }
 
 /** Bounds of one bucket key; see `BucketKeys` and `OpenedKeys`. */
@@ -41,6 +44,8 @@ export interface DataKeysOptions {
   readonly random?: RandomSource;
   readonly metrics?: KeyEvents;
   readonly maxCachedKeys?: number;
+  /** For whom each bucket key is sealed a second time. */
+  readonly recovery?: RecoveryPublicKey;
 }
 
 /** What a data key is wrapped for. */
@@ -90,6 +95,7 @@ export class DataKeys {
       ...shared,
       limits: { maxObjects, maxBytes },
       random,
+      ...(options.recovery === undefined ? {} : { recovery: options.recovery }),
       onMade: (request, key, madeAtMs) => openedKeys.remember(request, key, madeAtMs),
     });
     this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs).unref();
@@ -117,6 +123,7 @@ export class DataKeys {
         kekVersion: wrapped.version,
         wrappedBucketKey: wrapped.ciphertext,
         wrappedDek: sealAead({ key, plaintext: dek.bytes, aad, random: this.#random }),
+        ...(wrapped.recovery === undefined ? {} : { recovery: wrapped.recovery }),
       }),
       signal,
     );

@@ -25,8 +25,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 KIB, MIB, TIB = 1 << 10, 1 << 20, 1 << 40
 MAX_PAYLOAD = 50 * TIB
@@ -186,6 +188,54 @@ class Keyring:
         return bucket_key
 
 
+class RecoveryKey:
+    """The private half of a recovery key (section 7.1): HPKE of RFC 9180, base mode, single shot."""
+
+    KEM, SUITE = b"KEM\0\x20", b"HPKE\0\x20\0\1\0\2"
+
+    def __init__(self, pem: bytes) -> None:
+        try:
+            key = load_pem_private_key(pem, None)
+        except ValueError:
+            raise FormatError("bad_input", "the recovery key is not a private key in PEM") from None
+        if not isinstance(key, X25519PrivateKey):
+            raise FormatError("bad_input", "the recovery key is not an X25519 key")
+        self._key = key
+        self._public = key.public_key().public_bytes_raw()
+
+    def unwrap(self, envelope: Envelope, bucket: bytes) -> bytes:
+        """The bucket key of an envelope."""
+        if envelope.recovery is None:
+            raise FormatError("key_unavailable", "the object was written without a recovery key")
+        identity, encapsulated, sealed = envelope.recovery[:8], envelope.recovery[8:40], envelope.recovery[40:]
+        own = hashlib.sha256(self._public).digest()[:8]
+        require(identity == own, "key_unavailable", f"the object is for recovery key {identity.hex()}, this is {own.hex()}")
+        policy = envelope.policy.encode()
+        key, nonce = self._schedule(encapsulated, b"s3eg1 recovery")
+        aad = u16(len(policy)) + policy + u16(len(bucket)) + bucket
+        return open_sealed(key, nonce + sealed, aad, "recovery field")
+
+    def _schedule(self, encapsulated: bytes, info: bytes) -> tuple[bytes, bytes]:
+        try:
+            agreed = self._key.exchange(X25519PublicKey.from_public_bytes(encapsulated))
+        except ValueError:
+            raise FormatError("authentication_failed", "the recovery field holds no public key") from None
+        prk = self._extract(self.KEM, b"", b"eae_prk", agreed)
+        shared = self._expand(self.KEM, prk, b"shared_secret", encapsulated + self._public, 32)
+        hashes = [self._extract(self.SUITE, b"", label, data) for label, data in ((b"psk_id_hash", b""), (b"info_hash", info))]
+        context = b"\0" + b"".join(hashes)
+        secret = self._extract(self.SUITE, shared, b"secret", b"")
+        return self._expand(self.SUITE, secret, b"key", context, 32), self._expand(self.SUITE, secret, b"base_nonce", context, 12)
+
+    @staticmethod
+    def _extract(suite: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+        return hmac.digest(salt, b"HPKE-v1" + suite + label + ikm, "sha256")
+
+    @staticmethod
+    def _expand(suite: bytes, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
+        return hmac.digest(prk, u16(length) + b"HPKE-v1" + suite + label + info + b"\1", "sha256")[:length]
+
+
 # --- Section 3: sizes -------------------------------------------------------------------------------
 
 
@@ -277,6 +327,7 @@ class Envelope:
     kek_version: str
     wrapped_bucket_key: bytes
     wrapped_dek: bytes
+    recovery: bytes | None
     floe_header: bytes | None
     sealed_metadata: bytes
     before_metadata: bytes
@@ -326,13 +377,16 @@ def decode_envelope(text: str) -> Envelope:
     kek_version = visible_ascii(fields.sized(1, 128), "KEK version")
     wrapped_bucket_key = fields.sized(2, 1024)
     wrapped_dek = fields.take(60)
+    recovery_bytes = fields.uint(1)
+    require(recovery_bytes in (0, 88), "malformed", f"the recovery field has {recovery_bytes} bytes")
+    recovery = fields.take(88) if recovery_bytes else None
     floe_header = fields.take(HEADER_BYTES) if layout == 0 else None  # F1-ENV-4
     before = data[: fields.at]
     sealed = data[fields.at :]
     require(63 <= len(sealed) <= 175, "malformed", "the sealed metadata is out of bounds")
     return Envelope(
         suite, 1 << log2, layout, salt, commitment, policy, kek_name, kek_version,
-        wrapped_bucket_key, wrapped_dek, floe_header, sealed, before,
+        wrapped_bucket_key, wrapped_dek, recovery, floe_header, sealed, before,
     )  # fmt: skip
 
 
@@ -706,14 +760,19 @@ def committed_file(path: str) -> Iterator[BinaryIO]:
 
 def read_to(output: BinaryIO | None, arguments: argparse.Namespace) -> Opened:
     """Verify the object of the command line; what it holds goes to `output`."""
-    with open(arguments.keyring, encoding="utf-8") as file:
-        keyring = Keyring(file.read())
+    keys: Keyring | RecoveryKey
+    if arguments.recovery_key is not None:
+        with open(arguments.recovery_key, "rb") as file:
+            keys = RecoveryKey(file.read())
+    else:
+        with open(arguments.keyring, encoding="utf-8") as file:
+            keys = Keyring(file.read())
     with open(arguments.metadata, encoding="utf-8") as file:
         headers = head_fields(file.read())
     bucket, key = os.fsencode(arguments.bucket), os.fsencode(arguments.key)
 
     def bucket_key_of(envelope: Envelope) -> bytes:
-        return keyring.unwrap(envelope, bucket)
+        return keys.unwrap(envelope, bucket)
 
     def write(piece: bytes) -> None:
         if output is not None:
@@ -743,7 +802,9 @@ def describe(opened: Opened) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Verify and decrypt one object of format 1.")
-    parser.add_argument("--keyring", required=True, help="file of the local keyring")
+    key = parser.add_mutually_exclusive_group(required=True)
+    key.add_argument("--keyring", help="file of the local keyring")
+    key.add_argument("--recovery-key", help="PEM file of the private recovery key")
     parser.add_argument("--bucket", required=True)
     parser.add_argument("--key", required=True, help="object key")
     parser.add_argument("--metadata", required=True, help="JSON of the header fields that a HEAD gives")

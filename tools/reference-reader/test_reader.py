@@ -120,7 +120,7 @@ class Writer:
         wrapped = seal_wide(KEK, bucket_key, b"s3eg1 kek" + names)
         data = bytes([1, self.suite, self.log2, self.layout]) + self.salt + commitment
         data += bytes([len(self.policy)]) + self.policy + b"\x05local" + b"\x017"
-        data += be(len(wrapped), 2) + wrapped + seal(bucket_key, self.dek, aad)
+        data += be(len(wrapped), 2) + wrapped + seal(bucket_key, self.dek, aad) + b"\0"
         data += header if self.layout == 0 else b""
         fields = {name: value.encode("latin-1") for name, value in self.headers.items()}
         length = b"\1" + be(total, 8) if self.payload_field is None else self.payload_field

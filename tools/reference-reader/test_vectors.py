@@ -11,6 +11,9 @@ import sys
 import unittest
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 import s3eg_reader as reader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +73,22 @@ class Vectors(unittest.TestCase):
                 self.assertEqual((opened.metadata.compression, opened.metadata.original), tuple(compression.values()))
                 parts = [(part["number"], part["bytes"], bytes.fromhex(part["attemptTag"])) for part in expected["parts"]]
                 self.assertEqual([(part.number, part.plaintext, part.attempt) for part in opened.index.parts], parts)
+
+    def test_the_recovery_key_gives_the_bucket_key(self) -> None:
+        found = {name: vector for name, vector in self.vectors.items() if "recoveryKey" in vector and "opens" in vector}
+        self.assertEqual(len(found), 2)
+        for name, vector in found.items():
+            with self.subTest(name):
+                envelope = reader.decode_envelope(vector["headers"]["x-amz-meta-s3eg"])
+                key = reader.RecoveryKey(vector["recoveryKey"].encode())
+                self.assertEqual(key.unwrap(envelope, vector["bucket"].encode()).hex(), vector["bucketKey"])
+                with self.assertRaises(reader.FormatError) as caught:
+                    key.unwrap(envelope, b"another-bucket")
+                self.assertEqual(caught.exception.kind, "authentication_failed")
+                other = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+                with self.assertRaises(reader.FormatError) as caught:
+                    reader.RecoveryKey(other).unwrap(envelope, vector["bucket"].encode())
+                self.assertEqual(caught.exception.kind, "key_unavailable")
 
     def test_broken_ones_fail_as_they_have_to(self) -> None:
         broken = {name: vector for name, vector in self.vectors.items() if "fails" in vector}

@@ -82,6 +82,16 @@ def envelope_fields() -> list[Scenario]:
         field("kek-version-not-ascii", "kek version", sized("1ä".encode()), "A KEK version that is not ASCII."),
         field("wrapped-key-empty", "wrapped bucket key", sized(b"", 2), "No wrapped bucket key."),
         field("wrapped-key-too-long", "wrapped bucket key", sized(bytes(1025), 2), "1 025 bytes of wrapped bucket key."),
+        field("recovery-too-short", "recovery", sized(bytes(87)), "A recovery field of 87 bytes."),
+        field("recovery-too-long", "recovery", sized(bytes(89)), "A recovery field of 89 bytes."),
+        broken(
+            single("envelope-recovery-changed", recovery=True, after={"recovery": sized(bytes(88))}),
+            AUTHENTICATION, "F1-ENV-5", "The recovery field was changed after it was sealed.",
+        ),
+        broken(
+            single("envelope-recovery-removed", recovery=True, after={"recovery": b"\0"}),
+            AUTHENTICATION, "F1-ENV-5", "The recovery field was taken away.",
+        ),
         cut("one-byte", 1, "The envelope ends behind its version."),
         cut("cut-in-salt", 20, "The envelope ends in the salt."),
         cut("cut-in-wrapped-key", 120, "The envelope ends in the wrapped bucket key."),

@@ -12,9 +12,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 MIB = 1 << 20
@@ -30,6 +31,10 @@ def be(value: int, count: int) -> bytes:
 def sized(data: bytes, count: int = 1) -> bytes:
     """The bytes behind their length."""
     return be(len(data), count) + data
+
+
+RECOVERY_KEY_BYTES = hashlib.sha256(b"recovery key of the vectors").digest()
+RECOVERY_KEY = X25519PrivateKey.from_private_bytes(RECOVERY_KEY_BYTES)
 
 
 class Draw:
@@ -88,6 +93,7 @@ class Recipe:
     index_key: bytes = b"s3eg1 index"
     sealed_length: int | None = None
     magic: bytes = b"S3E1"
+    recovery: bool = False
     padding: Callable[[int], bytes] = bytes
     edit_messages: Callable[[list[bytes], "Recipe"], list[bytes]] | None = None
     edit_stored: Callable[[bytes], bytes] | None = None
@@ -139,6 +145,32 @@ class Writer:
             message = bytes([0, counter, 0x58, 0]) + nonce[:12]
             derived += aes_block(kek, bytes(a ^ b for a, b in zip(message, subkey)))
         return nonce + AESGCM(derived).encrypt(nonce[12:], self.bucket_key, aad)
+
+    # Section 7.1
+
+    def recovery(self, context: tuple[bytes, bytes]) -> bytes:
+        """The recovery field, sealed for `RECOVERY_KEY` by HPKE (RFC 9180) as its pseudo-code has it."""
+        recipient = RECOVERY_KEY.public_key()
+        ephemeral = X25519PrivateKey.from_private_bytes(self.draw(32))
+        enc, public = ephemeral.public_key().public_bytes_raw(), recipient.public_bytes_raw()
+
+        def labeled_extract(suite: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+            return HKDF.extract(SHA256(), salt or bytes(32), b"HPKE-v1" + suite + label + ikm)
+
+        def labeled_expand(suite: bytes, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
+            return HKDFExpand(SHA256(), length, be(length, 2) + b"HPKE-v1" + suite + label + info).derive(prk)
+
+        kem, suite = b"KEM" + be(0x0020, 2), b"HPKE" + be(0x0020, 2) + be(0x0001, 2) + be(0x0002, 2)
+        eae_prk = labeled_extract(kem, b"", b"eae_prk", ephemeral.exchange(recipient))
+        shared_secret = labeled_expand(kem, eae_prk, b"shared_secret", enc + public, 32)
+        psk_id_hash = labeled_extract(suite, b"", b"psk_id_hash", b"")
+        info_hash = labeled_extract(suite, b"", b"info_hash", b"s3eg1 recovery")
+        key_schedule_context = b"\0" + psk_id_hash + info_hash
+        secret = labeled_extract(suite, shared_secret, b"secret", b"")
+        key = labeled_expand(suite, secret, b"key", key_schedule_context, 32)
+        nonce = labeled_expand(suite, secret, b"base_nonce", key_schedule_context, 12)
+        ciphertext = AESGCM(key).encrypt(nonce, self.bucket_key, sized(context[0], 2) + sized(context[1], 2))
+        return sized(hashlib.sha256(public).digest()[:8] + enc + ciphertext)
 
     # Section 5
 
@@ -217,6 +249,7 @@ class Writer:
             "kek version": sized(recipe.kek_version.encode()),
             "wrapped bucket key": sized(wrapped, 2),
             "wrapped dek": self.seal(self.bucket_key, self.dek, dek_aad),
+            "recovery": self.recovery(context) if recipe.recovery else b"\0",
             "floe header": floe_header if recipe.layout == 0 else b"",
         }
         fields.update(recipe.before)

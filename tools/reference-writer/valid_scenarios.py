@@ -47,7 +47,16 @@ def zstd_raw(data: bytes) -> bytes:
 
 
 def scenarios() -> list[Scenario]:
-    return [*singles(), *multiparts(), *sealed_metadata(), *header_fields(), *keys()]
+    return [*singles(), *multiparts(), *sealed_metadata(), *header_fields(), *keys(), *recovery()]
+
+
+def recovery() -> list[Scenario]:
+    choices = {"recovery": True, "policy": "Käse".encode()}
+    ids = "F1-REC-1 F1-REC-2"
+    return [
+        Scenario(single("valid-recovery-single", TEXT, **choices), ids, "Also sealed for a recovery key."),
+        Scenario(multipart("valid-recovery-multipart", TEXT, **choices), ids, "In parts, also sealed for a recovery key."),
+    ]
 
 
 def singles() -> list[Scenario]:

@@ -10,12 +10,15 @@ import re
 import sys
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 import broken_metadata
 import broken_payload
 import s3eg_writer as writer
 import valid_scenarios
 from scenario import Scenario
 
+RECOVERY_PEM = writer.RECOVERY_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 FOLDER = Path(__file__).resolve().parents[2] / "test" / "vectors" / "format-1"
 CHECKSUMS = {
     1: ("crc32", 4),
@@ -81,6 +84,7 @@ def vector(scenario: Scenario) -> dict[str, object]:
         "key": scenario.key,
         **({"keyring": {"version": 1, "keys": keys}} if scenario.local_keyring else {}),
         "bucketKey": written.bucket_key.hex(),
+        **({"recoveryKey": RECOVERY_PEM} if scenario.recipe.recovery else {}),
         "headers": headers,
         "stored": runs(written.stored),
         **outcome,

@@ -35,6 +35,8 @@ export interface EnvelopeReport {
   readonly policy: string;
   readonly kekName: string;
   readonly kekVersion: string;
+  /** Id of the recovery key that opens it too. */
+  readonly recoveryKey?: string;
 }
 
 /** What is sealed, after it was authenticated. */
@@ -153,8 +155,9 @@ function describeEnvelope(metadata: StoredMetadata | undefined, problems: string
     if (label !== undefined && label !== keyLabel(envelope)) {
       problems.push(`${keyLabelHeader} says ${label}, but the envelope, which decides, ${keyLabel(envelope)}`);
     }
-    const { suite, segmentSizeBytes, layout, policy, kekName, kekVersion } = envelope;
-    return { envelope: { version: 1, suite, segmentSizeBytes, layout, policy, kekName, kekVersion } };
+    const { suite, segmentSizeBytes, layout, policy, kekName, kekVersion, recovery } = envelope;
+    const recoveryKey = recovery && { recoveryKey: Buffer.from(recovery.subarray(0, 8)).toString('hex') };
+    return { envelope: { version: 1, suite, segmentSizeBytes, layout, policy, kekName, kekVersion, ...recoveryKey } };
   } catch (error) {
     if (!(error instanceof EnvelopeError)) throw error;
     problems.push(error.message);

@@ -38,7 +38,7 @@ function byteLines({ storedBytes, payloadBytes, firstMessage }: ObjectReport): r
 }
 
 function envelopeLines(envelope: EnvelopeReport): readonly Line[] {
-  const { version, suite, segmentSizeBytes, layout, policy, kekName, kekVersion } = envelope;
+  const { version, suite, segmentSizeBytes, layout, policy, kekName, kekVersion, recoveryKey } = envelope;
   return [
     ['format', String(version)],
     ['suite', suite],
@@ -46,6 +46,7 @@ function envelopeLines(envelope: EnvelopeReport): readonly Line[] {
     ['layout', layout],
     ['policy', policy],
     ['key', `${kekName}, version ${kekVersion}`],
+    ...(recoveryKey === undefined ? [] : [['recovery key', recoveryKey] as const]),
   ];
 }
 

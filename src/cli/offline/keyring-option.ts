@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+
 import { Option } from 'commander';
 
 import { loadSettings } from '../../config/load.ts';
+import { RecoveryPrivateKey } from '../../keys/recovery-key.ts';
 import type { CliIo } from '../cli-io.ts';
 import { loadOptions, type ConfigOption } from '../config-option.ts';
 import { OfflineKeys } from './offline-keys.ts';
@@ -8,6 +12,7 @@ import { OfflineKeys } from './offline-keys.ts';
 /** What `--keyring` gives, beside `--config`. */
 export interface KeyringOptions extends ConfigOption {
   readonly keyring?: readonly string[];
+  readonly recoveryKey?: string;
 }
 
 /** Keys, and what the configuration says of the objects. */
@@ -30,11 +35,23 @@ export function keyringOption(): Option {
     .conflicts('config');
 }
 
+/** `--recovery-key FILE` */
+export function recoveryKeyOption(): Option {
+  return new Option(
+    '--recovery-key <file>',
+    'Private recovery key (PEM), instead of any keyring or key service: opens what was written with its public half configured.',
+  ).conflicts(['config', 'keyring']);
+}
+
 /**
  * Opens the keyrings that are named, else those of the configuration. Nothing is made.
  * @throws ConfigError, KeyError, UsageError.
  */
 export async function openOfflineKeys(io: CliIo, options: KeyringOptions): Promise<OpenedKeys> {
+  if (options.recoveryKey !== undefined) {
+    const pem = await readFile(resolve(io.cwd, options.recoveryKey), 'utf8');
+    return openedKeys(OfflineKeys.ofRecoveryKey(RecoveryPrivateKey.ofPem(pem)), defaultReservedPrefix);
+  }
   if (options.keyring !== undefined) {
     return openedKeys(await OfflineKeys.ofKeyrings(options.keyring, io.cwd), defaultReservedPrefix);
   }

@@ -5,6 +5,7 @@ import type { Envelope } from '../../envelope/envelope.ts';
 import { dekAad, ObjectSecrets } from '../../envelope/object-secrets.ts';
 import { DataKeys } from '../../keys/data-keys.ts';
 import { KeyError, type KeyProvider } from '../../keys/key-provider.ts';
+import type { RecoveryPrivateKey } from '../../keys/recovery-key.ts';
 import { openKey } from '../../wire.ts';
 import { printable } from '../cli-io.ts';
 import { UsageError } from '../exit-code.ts';
@@ -25,7 +26,14 @@ export class OfflineKeys implements AsyncDisposable {
   readonly #fallback: string | undefined;
   readonly #dataKeys: DataKeys;
 
-  private constructor(providers: ReadonlyMap<string, KeyProvider>, fallback: string | undefined) {
+  readonly #recovery: RecoveryPrivateKey | undefined;
+
+  private constructor(
+    providers: ReadonlyMap<string, KeyProvider>,
+    fallback: string | undefined,
+    recovery?: RecoveryPrivateKey,
+  ) {
+    this.#recovery = recovery;
     this.#providers = providers;
     this.#fallback = fallback;
     const limits = { ttlMs: hourMs, offlineTtlMs: 0, maxObjects: 1, maxBytes: 1 };
@@ -40,6 +48,11 @@ export class OfflineKeys implements AsyncDisposable {
     const providers = new Map<string, KeyProvider>();
     for (const [name, key] of keys) providers.set(name, await openKey(name, key, { create: false }));
     return new OfflineKeys(providers, undefined);
+  }
+
+  /** A recovery key in place of all others. */
+  static ofRecoveryKey(recovery: RecoveryPrivateKey): OfflineKeys {
+    return new OfflineKeys(new Map<string, KeyProvider>(), undefined, recovery);
   }
 
   /**
@@ -68,6 +81,10 @@ export class OfflineKeys implements AsyncDisposable {
    * @throws KeyError `not_found` where no keyring is for the envelope's key, `wrong_key`, `unavailable`.
    */
   async unwrap(envelope: Envelope, { bucket, key }: ObjectPlace): Promise<ObjectSecrets> {
+    const use = { context: { policy: envelope.policy, bucket }, aad: dekAad(bucket, key, envelope.commitment) };
+    if (this.#recovery !== undefined) {
+      return ObjectSecrets.of(this.#recovery.openDataKey(envelope, use), envelope.salt);
+    }
     const kekName = this.#providers.has(envelope.kekName) ? envelope.kekName : this.#fallback;
     if (kekName === undefined) {
       const name = printable(envelope.kekName);
@@ -76,10 +93,7 @@ export class OfflineKeys implements AsyncDisposable {
         `there is no key "${name}", which the object is encrypted under: give its keyring with --keyring ${name}=FILE`,
       );
     }
-    const dek = await this.#dataKeys.unwrap(
-      { ...envelope, kekName },
-      { context: { policy: envelope.policy, bucket }, aad: dekAad(bucket, key, envelope.commitment) },
-    );
+    const dek = await this.#dataKeys.unwrap({ ...envelope, kekName }, use);
     return ObjectSecrets.of(dek, envelope.salt);
   }
 

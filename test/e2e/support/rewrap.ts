@@ -31,7 +31,7 @@ export interface RewrapReport {
 }
 
 /** The configuration file of a gateway of the tests. */
-async function configOf({ directory }: Gateway): Promise<string> {
+export async function configOf({ directory }: Gateway): Promise<string> {
   const name = (await readdir(directory)).find((file) => file.endsWith('.yaml'));
   assert.ok(name !== undefined);
   return join(directory, name);

@@ -10,12 +10,21 @@ export interface ProviderObject {
 }
 
 /** Fetches objects past the gateway, from the embedded store of the gateway that has its data below `folder`. */
-export async function fetchStored(
+export function fetchStored(
   folder: string,
   bucket: string,
   keys: readonly string[],
 ): Promise<ReadonlyMap<string, ProviderObject>> {
-  const store = await FilesystemStore.open({ root: join(folder, 'data', 'objects') });
+  return fetchStoredAt(join(folder, 'data', 'objects'), bucket, keys);
+}
+
+/** Likewise, from the embedded store in `root`. */
+export async function fetchStoredAt(
+  root: string,
+  bucket: string,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, ProviderObject>> {
+  const store = await FilesystemStore.open({ root });
   try {
     const found = new Map<string, ProviderObject>();
     for (const key of keys) {

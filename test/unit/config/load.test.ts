@@ -41,6 +41,7 @@ test('everything has a default', async () => {
     backends: new Map([['embedded', { type: 'filesystem', root: join(directory, 'data', 'objects') }]]),
     keys: new Map([['local', { type: 'local', file: join(directory, 'data', 'keyring.json'), readPrevious: 3 }]]),
     dataKeyCache: { ttlMs: 300_000, maxObjects: 100_000, maxBytes: 2 ** 40, offlineTtlMs: 3_600_000 },
+    rotationSchedules: new Map(),
     multipart: { ledger: 'store', prefix: '.s3eg/' },
     policies: [
       {
@@ -197,6 +198,21 @@ audit: { sinks: [] } # \${NOT_SET} in a comment is no reference
     etag: 'opaque',
   });
   assert.equal(full.policies[1]?.limits.maxObjectBytes, 50 * 2 ** 40);
+});
+
+test('keys are rotated by their own schedule, else by that of all', async () => {
+  const keys =
+    'keys: { a: { type: local, file: a }, b: { type: local, file: b, rotation: { schedule: "0 4 * * 1" } } }\n';
+  const { settings } = await load(`${credentials}${keys}rotation: { schedule: "0 3 1 * *" }\n`);
+  assert.deepEqual(
+    [...settings.rotationSchedules],
+    [
+      ['a', '0 3 1 * *'],
+      ['b', '0 4 * * 1'],
+    ],
+  );
+  const { settings: own } = await load(`${credentials}${keys}`);
+  assert.deepEqual([...own.rotationSchedules], [['b', '0 4 * * 1']]);
 });
 
 test('JSON is YAML', async () => {

@@ -98,5 +98,10 @@ export const envelopeFields: fc.Arbitrary<Omit<EnvelopeFields, 'salt' | 'commitm
     wrappedBucketKey: bytes(1, 1_024),
     wrappedDek: bytes(60),
     floeHeader: bytes(74),
+    recovery: fc.option(bytes(88), { nil: undefined }),
   })
-  .map(({ floeHeader, ...fields }) => (fields.layout === 'single' ? { ...fields, floeHeader } : fields));
+  .map(({ floeHeader, recovery, ...fields }) => ({
+    ...fields,
+    ...(fields.layout === 'single' ? { floeHeader } : {}),
+    ...(recovery === undefined ? {} : { recovery }),
+  }));

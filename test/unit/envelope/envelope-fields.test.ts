@@ -39,6 +39,7 @@ function laidOut(replaced: Readonly<Record<string, string>> = {}): Buffer {
     kekVersion: '0137',
     wrappedBucketKey: '0003cccccc',
     wrappedDek: 'dd'.repeat(60),
+    recovery: '00',
     ...replaced,
   };
   return Buffer.from(Object.values(layout).join(''), 'hex');
@@ -62,6 +63,8 @@ describe('fields of the envelope', () => {
     );
     const other = { ...multipart, suite: 'chacha20-poly1305', segmentSizeBytes: 2 ** 20 } as const;
     assert.deepEqual(Buffer.from(encodeFields(other)), laidOut({ suite: '02', log2: '14' }));
+    const recoverable = { ...multipart, recovery: Buffer.alloc(88, 0xff) };
+    assert.deepEqual(Buffer.from(encodeFields(recoverable)), laidOut({ recovery: sized(88, 'ff') }));
   });
 
   it('read back what was written, and write back what was read', () => {
@@ -102,6 +105,11 @@ describe('fields of the envelope', () => {
       for (const length of [0, longest + 1, 256 ** lengthBytes - 1]) {
         assert.throws(() => decode(laidOut({ [field]: sized(length, '41', lengthBytes) })), malformed, field);
       }
+    }
+    for (let length = 1; length < 256; length++) {
+      const encoded = laidOut({ recovery: sized(length, '41') });
+      if (length === 88) assert.equal(decode(encoded).recovery?.length, 88);
+      else assert.throws(() => decode(encoded), malformed, `recovery field of ${length} bytes`);
     }
   });
 

@@ -37,6 +37,8 @@ export interface Vector {
   /** Without one, `bucketKey` is taken as it is. */
   readonly keyring?: unknown;
   readonly bucketKey: string;
+  /** PEM text of the private key that the recovery field is for. */
+  readonly recoveryKey?: string;
   /** One character for each byte, as node:http gives them. */
   readonly headers: Readonly<Record<string, string>>;
   /** Hexadecimal digits, and numbers of zero bytes. */

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import type { ByteStream } from '../../../src/base/byte-stream.ts';
 import { decodeEnvelope, encodeEnvelope, envelopeHeader, type SealedChecksum } from '../../../src/envelope/envelope.ts';
 import { EnvelopeError } from '../../../src/envelope/envelope-error.ts';
+import { RecoveryPrivateKey } from '../../../src/keys/recovery-key.ts';
 import { plaintextSize, storedSize } from '../../../src/envelope/sizes.ts';
 import { streamOf } from '../crypto/floe-support.ts';
 import { VectorReader, readVectors, storedBytes, type OpenedVector, type Vector } from './vector-support.ts';
@@ -120,4 +121,22 @@ describe('broken vectors of format 1', () => {
       }
     });
   }
+});
+
+describe('vectors with a recovery field', () => {
+  const recoverable = [...vectors].filter(([name, { recoveryKey }]) => name.startsWith('valid-') && recoveryKey);
+  for (const [name, { recoveryKey = '', headers, bucket, bucketKey }] of recoverable) {
+    it(`${name}: the private key gives the bucket key (F1-REC-1, F1-REC-2)`, () => {
+      const { policy, recovery } = decodeEnvelope(headers[envelopeHeader] ?? '');
+      assert.ok(recovery !== undefined);
+      const key = RecoveryPrivateKey.ofPem(recoveryKey);
+      using opened = key.open(recovery, { policy, bucket });
+      assert.equal(Buffer.from(opened.bytes).toString('hex'), bucketKey);
+      assert.throws(() => key.open(recovery, { policy, bucket: 'another' }), { code: 'wrong_key' });
+    });
+  }
+
+  it('are there', () => {
+    assert.equal(recoverable.length, 2);
+  });
 });
