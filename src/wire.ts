@@ -3,6 +3,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import { FlowBudget } from './base/flow-budget.ts';
 import { createAdminHandler } from './admin/admin-handler.ts';
 import type { HealthCheck } from './admin/readiness.ts';
+import { tidedOver } from './admin/tided-over.ts';
 import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
 import { HttpServer } from './http/server.ts';
 import { DataKeys } from './keys/data-keys.ts';
@@ -99,7 +100,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     handler: createAdminHandler({
       registry,
       serving: () => isServing,
-      checks: healthChecks(backends, providers),
+      checks: healthChecks(backends, providers, settings.dataKeyCache),
       api: {
         ...(admin.token === undefined ? {} : { token: admin.token }),
         keys: unrestricted,
@@ -343,10 +344,12 @@ function trustedPeers(proxies: readonly string[]): (address: string) => boolean 
 function healthChecks(
   backends: ReadonlyMap<string, Backend>,
   providers: ReadonlyMap<string, KeyProvider>,
+  times: { readonly offlineTtlMs: number },
 ): Readonly<Record<string, HealthCheck>> {
   const checks: Record<string, HealthCheck> = {};
   for (const [name, { store }] of backends) checks[`backend:${name}`] = (signal) => store.health({ signal });
-  for (const [name, provider] of providers) checks[`key:${name}`] = (signal) => provider.health(signal);
+  for (const [name, provider] of providers)
+    checks[`key:${name}`] = tidedOver((signal) => provider.health(signal), times);
   return checks;
 }
 

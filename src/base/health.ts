@@ -2,4 +2,6 @@
 export interface Health {
   readonly ok: boolean;
   readonly reason?: string;
+  /** It gives no answer, rather than one that says no. */
+  readonly isAway?: boolean;
 }

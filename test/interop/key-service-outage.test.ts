@@ -91,8 +91,14 @@ describe('Vault dies under load', () => {
     const load = new Load(gateway);
     await sleep(1500);
 
+    assert.equal((await gateway.admin('/ready')).status, 200);
     const killedMs = performance.now();
     await vault.kill();
+    await sleep(2500);
+    // A balancer must not take away what still serves.
+    const tidedOver = await gateway.admin('/ready');
+    assert.equal(tidedOver.status, 200);
+    assert.match(tidedOver.text, /ECONNREFUSED.*keys in memory serve on/);
     await until('the first refusal', async () => load.outcomes.some(({ put, get }) => put !== '200' && get !== '200'));
     const servedMs = offlineTtlMs - ttlMs;
     const during = load.between(killedMs, killedMs + servedMs);

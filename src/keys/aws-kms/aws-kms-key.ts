@@ -111,7 +111,8 @@ export class AwsKmsKey implements KeyProvider {
       const reason = unusable(metadata);
       return reason === undefined ? { ok: true } : { ok: false, reason: `key ${this.#options.keyId} ${reason}` };
     } catch (error) {
-      return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+      const isAway = !this.#closed && error instanceof KeyError && error.code === 'unavailable';
+      return { ok: false, reason: error instanceof Error ? error.message : String(error), isAway };
     }
   }
 

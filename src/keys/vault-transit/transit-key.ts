@@ -80,7 +80,8 @@ export class VaultTransitKey implements KeyProvider {
       return bindsContext || derived ? { ok: true } : { ok: false, reason: this.#unfit(type).message };
     } catch (failure) {
       if (this.#closed) return { ok: false, reason: this.#closedError().message };
-      return { ok: false, reason: await explainFailure(this.#client, this.#options.address, { failure, signal }) };
+      const reason = await explainFailure(this.#client, this.#options.address, { failure, signal });
+      return { ok: false, reason, isAway: isUnavailable(failure) };
     }
   }
 
@@ -292,6 +293,10 @@ export class VaultTransitKey implements KeyProvider {
   #closedError(): KeyError {
     return new KeyError('unavailable', `key ${quoted(this.name)} is closed`);
   }
+}
+
+function isUnavailable(failure: unknown): boolean {
+  return failure instanceof KeyError && failure.code === 'unavailable';
 }
 
 function base64(bytes: Uint8Array): string {
