@@ -18,7 +18,7 @@ import { quoted } from '../quoted.ts';
 import { kekBytes, serialiseKeyring, type KeyringEntry } from './keyring-document.ts';
 import { changeKeyring, createKeyring, keyringSignature, readKeyring, type KeyringSnapshot } from './keyring-file.ts';
 
-/** A changed file is looked for at most this often, but at once for a version that is not known. */
+/** For wrapping, a changed file is looked for at most this often; at once for a version that is not known. */
 const checkIntervalMs = 1_000;
 const wrappedKeyBytes = 32;
 const contextLabel = Buffer.from('s3eg1 kek', 'utf8');
@@ -67,8 +67,11 @@ export class LocalKeyring implements KeyProvider {
     return new LocalKeyring(options, await readKeyring(file));
   }
 
+  /** By the file as it is now: the dual-read window asks when a version turns up that it does not know. */
   async describe(signal?: AbortSignal): Promise<KeyDescription> {
-    await this.#refresh(signal);
+    signal?.throwIfAborted();
+    await this.#reload();
+    if (this.#closed) throw this.#closedError();
     const { entries } = this.#keyring;
     const retired = versionsOf(entries.filter((entry) => entry.retired !== undefined));
     const versions = versionsOf(entries.filter((entry) => entry.retired === undefined));

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inspect, promisify } from 'node:util';
 
 import { SecretBytes } from '../../../../src/crypto/secret-bytes.ts';
+import { DualReadWindow } from '../../../../src/keys/dual-read-window.ts';
 import { LocalKeyring } from '../../../../src/keys/local/local-keyring.ts';
 import { context, isZero, keyError, TestClock } from '../support.ts';
 import { keyringText, temporaryDirectory, watchKeys, written, writeKeyring, type WrittenKey } from './support.ts';
@@ -139,7 +140,6 @@ test('a version that another process added is found at once by who needs it, and
   await other.rotate();
   using key = secret();
   const fresh = await other.wrap(key, context);
-  assert.deepEqual(await keyring.describe(), { versions: ['1'] });
   clock.pass(999);
   assert.equal((await keyring.wrap(key, context)).version, '1');
   clock.pass(1);
@@ -150,6 +150,24 @@ test('a version that another process added is found at once by who needs it, and
   for (const wrapped of [fresh, newest]) {
     using opened = await keyring.unwrap(wrapped, context);
     assert.ok(opened.equals(key));
+  }
+});
+
+test('a version that another process added is described at once, and read through a dual-read window', async (t) => {
+  const { clock, keyring, open } = await setUp(t);
+  const window = new DualReadWindow(keyring, { readPrevious: 1, clock });
+  using key = secret();
+  using old = await window.unwrap(await keyring.wrap(key, context), context);
+  const other = await open();
+  for (const versions of [
+    ['2', '1'],
+    ['3', '2', '1'],
+  ]) {
+    await other.rotate();
+    const fresh = await other.wrap(key, context);
+    using opened = await window.unwrap(fresh, context);
+    assert.ok(opened.equals(old));
+    assert.deepEqual(await keyring.describe(), { versions });
   }
 });
 
