@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inspect, promisify } from 'node:util';
 
 import { SecretBytes } from '../../../../src/crypto/secret-bytes.ts';
+import { DescriptionCache } from '../../../../src/keys/description-cache.ts';
 import { DualReadWindow } from '../../../../src/keys/dual-read-window.ts';
 import { LocalKeyring } from '../../../../src/keys/local/local-keyring.ts';
 import { context, isZero, keyError, TestClock } from '../support.ts';
@@ -169,6 +170,17 @@ test('a version that another process added is described at once, and read throug
     assert.ok(opened.equals(old));
     assert.deepEqual(await keyring.describe(), { versions });
   }
+});
+
+test('who keeps the versions in mind hears of a rotation within a second', async (t) => {
+  const { clock, keyring, open } = await setUp(t);
+  const kept = new DescriptionCache(keyring, { clock });
+  assert.deepEqual((await kept.get()).versions, ['1']);
+  await (await open()).rotate();
+  clock.pass(999);
+  assert.deepEqual((await kept.get()).versions, ['1']);
+  clock.pass(1);
+  assert.deepEqual((await kept.get()).versions, ['2', '1']);
 });
 
 test('a clock that was put back does not hide a rotation', async (t) => {
