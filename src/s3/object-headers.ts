@@ -43,7 +43,7 @@ export function requestObjectHeaders(
 ): Record<string, string> {
   for (const name of Object.keys(headers)) checkClientHeader(name);
   const chosen = pick(headers, (name) => writeHeaders.test(name) || isUserMetadata(name));
-  const encoding = contentEncoding(headers['content-encoding']);
+  const encoding = withoutAwsChunked(headers['content-encoding']);
   if (encoding !== undefined) chosen['content-encoding'] = encoding;
   // Backends keep their default instead, so that the digest of what was sent would not hold for what is stored.
   if (chosen['content-type']?.trim() === '') delete chosen['content-type'];
@@ -153,7 +153,8 @@ function checkClientHeader(name: string): void {
   }
 }
 
-function contentEncoding(header: string | undefined): string | undefined {
+/** The codings of a Content-Encoding that are of the object, or undefined where there are none. */
+export function withoutAwsChunked(header: string | undefined): string | undefined {
   const codings = (header ?? '').split(',').map((coding) => coding.trim());
   const kept = codings.filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked');
   return kept.length === 0 ? undefined : kept.join(', ');

@@ -56,15 +56,20 @@ export async function probeVersions(client: ProbeClient): Promise<void> {
   expect(kinds.join() === 'deleteMarker,version,version', 'the versions are not all listed');
 }
 
+/** Longer than what goes to the backend in one piece, so that its checksum follows in a trailer. */
+const lockedBytes = 100_000;
+
 /** A version under governance, which must not be deleted until it is allowed explicitly. */
 export async function probeObjectLock(client: ProbeClient): Promise<void> {
   const headers = {
     'x-amz-object-lock-mode': 'GOVERNANCE',
     'x-amz-object-lock-retain-until-date': new Date(Date.now() + dayMs).toISOString(),
   };
-  const { headers: answer } = await client.put('locked', 'locked', { headers });
+  const content = Buffer.alloc(lockedBytes, 'locked');
+  const { headers: answer } = await client.put('locked', content, { headers });
   const versionId = answer['x-amz-version-id'];
   if (versionId === undefined) throw new IgnoredError('the lock was accepted, but the object has no version');
+  expect((await client.get('locked', { versionId })).bytes.equals(content), 'a locked object has other bytes');
   const locked = { ...client.at('locked'), versionId };
   const wasDeleted = await client.store.deleteObject(locked, client.options).then(
     () => true,

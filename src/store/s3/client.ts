@@ -1,23 +1,18 @@
-import { createHash } from 'node:crypto';
 import { systemClock, type Clock } from '../../base/clock.ts';
 import { FlowBudget } from '../../base/flow-budget.ts';
 import type { S3ErrorCode } from '../../s3/error-catalogue.ts';
+import { S3Error } from '../../s3/s3-error.ts';
 import { signRequest } from '../../s3/sigv4-sign.ts';
 import { uriEncode } from '../../s3/uri-encoding.ts';
 import type { Headers } from '../object-store.ts';
-import { CredentialsRefusedError, errorOf, unavailable } from './backend-errors.ts';
+import { BackendBusyError, CredentialsRefusedError, errorOf, unavailable } from './backend-errors.ts';
 import type { S3StoreHooks, S3StoreOptions } from './options.ts';
-import { checkBucketName, checkLength, outgoingHeaders } from './request-guard.ts';
+import { preparedBody } from './prepared-body.ts';
+import { checkBucketName, outgoingHeaders } from './request-guard.ts';
 import { delayBefore, mayRepeat, sleep } from './retry.ts';
 import { Transport, TransportError, type WireRequest, type WireResponse } from './transport.ts';
 import { UploadBody } from './upload-body.ts';
-
-/** SHA-256 of nothing, for requests without a body. */
-const emptyHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
-/** Bodies of objects are not hashed: their authenticated encryption guards them from end to end. */
-const unsignedPayload = 'UNSIGNED-PAYLOAD';
-/** Bodies up to this are gathered and sent in one write together with the headers. */
-const gatherLimitBytes = 64 * 1024;
+import { UploadForms, type UploadForm } from './upload-form.ts';
 
 /** Query parameters with their plain values; '' for sub-resources like `uploads`. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -55,15 +50,17 @@ export class S3Client {
   readonly #transport: Transport;
   readonly #host: string;
   readonly #headers: Headers;
+  /** What the backend has shown of the checksums that it wants. */
+  readonly forms: UploadForms;
 
   /**
-   * @param shared Connections of another client, and headers that every request has.
+   * @param shared Connections and knowledge of another client, and headers that every request has.
    * @throws Error where the endpoint is not `http(s)://host[:port]`.
    */
   constructor(
     options: S3StoreOptions,
     hooks: S3StoreHooks,
-    shared: { readonly transport?: Transport; readonly headers?: Headers } = {},
+    shared: { readonly transport?: Transport; readonly forms?: UploadForms; readonly headers?: Headers } = {},
   ) {
     this.#options = options;
     this.#hooks = hooks;
@@ -71,13 +68,14 @@ export class S3Client {
     const { protocol, host } = parseEndpoint(options.endpoint);
     this.#host = host;
     this.#headers = shared.headers ?? {};
+    this.forms = shared.forms ?? new UploadForms(this.#clock);
     this.#transport =
       shared.transport ?? new Transport({ ...options, protocol, budget: hooks.budget ?? new FlowBudget() });
   }
 
   /** The same client over the same connections, with headers that every request has. */
   withHeaders(headers: Headers): S3Client {
-    return new S3Client(this.#options, this.#hooks, { transport: this.#transport, headers });
+    return new S3Client(this.#options, this.#hooks, { transport: this.#transport, forms: this.forms, headers });
   }
 
   /** Retries after the first attempt. */
@@ -93,11 +91,17 @@ export class S3Client {
   async call<Result>(call: S3Call, read: (response: WireResponse) => Promise<Result> | Result): Promise<Result> {
     const retries = call.retries ?? this.#options.retries;
     for (let attempt = 1; ; attempt++) {
+      const form = this.forms.formOf(call);
       try {
-        return await this.#attempt(call, read);
+        return await this.#attempt(call, form, read);
       } catch (error) {
         const failure = this.#failureOf(call, error);
         const replayable = !(call.body instanceof UploadBody) || call.body.replayable;
+        // Nothing was done: it is sent in the other form at once, by the client where its bytes are gone.
+        if (failure instanceof S3Error && this.forms.learn(call, form, failure)) {
+          if (replayable) continue;
+          throw new BackendBusyError(failure, {});
+        }
         const mayGoOn = attempt <= retries && mayRepeat(failure, { idempotent: call.idempotent, replayable });
         if (!mayGoOn) throw failure instanceof TransportError ? unavailable(failure) : failure;
         await this.pause({ operation: call.operation, attempt, error: failure, signal: call.signal });
@@ -135,8 +139,12 @@ export class S3Client {
     return error;
   }
 
-  async #attempt<Result>(call: S3Call, read: (response: WireResponse) => Promise<Result> | Result): Promise<Result> {
-    const request = await this.#wireRequest(call);
+  async #attempt<Result>(
+    call: S3Call,
+    form: UploadForm,
+    read: (response: WireResponse) => Promise<Result> | Result,
+  ): Promise<Result> {
+    const request = await this.#wireRequest(call, form);
     const startMs = performance.now();
     let status: number | undefined;
     try {
@@ -153,15 +161,13 @@ export class S3Client {
     }
   }
 
-  async #wireRequest(call: S3Call): Promise<WireRequest> {
+  async #wireRequest(call: S3Call, form: UploadForm): Promise<WireRequest> {
     const { method, signal } = call;
     const { authority, rawPath } = this.#address(call);
     const query = queryString(call.query ?? {});
-    const { body, lengthBytes, payloadHash } = await preparedBody(call);
-    const headers = outgoingHeaders({ ...call.headers, ...this.#headers });
-    if (call.contentMd5 === true && body instanceof Uint8Array) {
-      headers['content-md5'] = createHash('md5').update(body).digest('base64');
-    }
+    const given = outgoingHeaders({ ...call.headers, ...this.#headers });
+    const { body, lengthBytes, payloadHash, headers: ofBody } = await preparedBody({ ...call, headers: given }, form);
+    const headers = { ...given, ...ofBody };
     const signed = signRequest({
       method,
       rawPath,
@@ -191,26 +197,6 @@ export class S3Client {
     if (!this.#options.pathStyle) return { authority: `${bucket}.${this.#host}`, rawPath: `/${keyPath}` };
     return { authority: this.#host, rawPath: key === undefined ? `/${bucket}` : `/${bucket}/${keyPath}` };
   }
-}
-
-interface PreparedBody {
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
-  readonly lengthBytes?: number;
-  readonly payloadHash: string;
-}
-
-async function preparedBody({ method, body, signal }: S3Call): Promise<PreparedBody> {
-  if (body === undefined) {
-    return { payloadHash: emptyHash, ...(method === 'PUT' || method === 'POST' ? { lengthBytes: 0 } : {}) };
-  }
-  if (body instanceof Uint8Array) {
-    return { body, lengthBytes: body.length, payloadHash: createHash('sha256').update(body).digest('hex') };
-  }
-  const { lengthBytes } = body;
-  checkLength(lengthBytes);
-  signal?.throwIfAborted();
-  const bytes = lengthBytes <= gatherLimitBytes ? await body.gather(signal) : body.attempt();
-  return { body: bytes, lengthBytes, payloadHash: unsignedPayload };
 }
 
 /** The query string; '' for no parameters. */

@@ -1,3 +1,4 @@
+import { withoutAwsChunked } from '../../s3/object-headers.ts';
 import { rangeHeader } from '../../s3/range.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import type {
@@ -201,7 +202,15 @@ async function extentOf({ status, headers, body }: WireResponse, ranged: boolean
 }
 
 function headOf(headers: Headers): Pick<ObjectHead, 'etag' | 'lastModified' | 'headers'> {
-  return { etag: quotedEtag(headers), lastModified: headers['last-modified'] ?? '', headers };
+  return { etag: quotedEtag(headers), lastModified: headers['last-modified'] ?? '', headers: ofObject(headers) };
+}
+
+/** Some backends store `aws-chunked`, which is of the transfer, with the object. */
+function ofObject(headers: Headers): Headers {
+  const { 'content-encoding': coding, ...others } = headers;
+  if (coding === undefined || !/\baws-chunked\b/i.test(coding)) return headers;
+  const kept = withoutAwsChunked(coding);
+  return kept === undefined ? others : { ...others, 'content-encoding': kept };
 }
 
 function contentLength(headers: Headers): number {

@@ -1,3 +1,4 @@
+import { streamOf } from '../../base/streams.ts';
 import {
   parseCompleteUploadAnswer,
   parseInitiateUploadAnswer,
@@ -22,14 +23,30 @@ import { translated } from './backend-errors.ts';
 import type { S3Client } from './client.ts';
 import { conditionHeaders, isUnconditional, writeResult } from './object-operations.ts';
 import { UploadBody } from './upload-body.ts';
+import { hasLock } from './upload-form.ts';
 import { collectDocument } from './xml-answers.ts';
+
+interface CreatedUpload {
+  readonly uploadId: string;
+  readonly headers: Headers;
+}
 
 /** CreateMultipartUpload. Sent twice it leaves an upload without parts, which any clean-up of uploads removes. */
 export async function createUpload(
   client: S3Client,
   request: CreateUploadRequest,
+  options: CallOptions,
+): Promise<CreatedUpload> {
+  const isUnknown = hasLock(request.headers) && client.forms.wantedIn(request.bucket) === undefined;
+  if (isUnknown) await tryPart(client, request, options);
+  return await initiate(client, request, options);
+}
+
+async function initiate(
+  client: S3Client,
+  request: CreateUploadRequest,
   { signal }: CallOptions,
-): Promise<{ readonly uploadId: string; readonly headers: Headers }> {
+): Promise<CreatedUpload> {
   return await client.call(
     {
       operation: 'CreateMultipartUpload',
@@ -44,6 +61,25 @@ export async function createUpload(
     },
     async ({ headers, body }) => ({ ...parseInitiateUploadAnswer(await collectDocument(body)), headers }),
   );
+}
+
+/**
+ * Finds out, once for a bucket, whether it wants a checksum with the parts of a locked upload: S3 takes one only where the
+ * upload was created for it, and MinIO then wants all of them again in the completion. A part of an upload that is given up
+ * at once shows it; where it fails otherwise nothing is known.
+ */
+async function tryPart(client: S3Client, request: CreateUploadRequest, options: CallOptions): Promise<void> {
+  const { bucket, key } = request;
+  const { uploadId } = await initiate(client, request, options);
+  const address = { bucket, key, uploadId };
+  try {
+    await uploadPart(client, { ...address, partNumber: 1, body: streamOf(new Uint8Array(1)), lengthBytes: 1 }, options);
+    if (client.forms.wantedIn(bucket) === undefined) client.forms.remember(bucket, false);
+  } catch (error) {
+    if (!(error instanceof S3Error)) throw error;
+  } finally {
+    await abortUpload(client, address, {}).catch(() => {});
+  }
 }
 
 /** UploadPart. */
