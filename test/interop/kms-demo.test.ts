@@ -113,7 +113,7 @@ test('the demo finds everything as it says, leaves nothing behind, and its cast 
   const workspace = ownWorkspace();
   const cast = join(await workspace.folder('cast'), 'demo.cast');
   const { command, temporary } = await place(workspace, ['--cast', cast]);
-  const { code, stdout, stderr } = await run(command);
+  const { code, stdout, stderr } = await run(command, 300_000);
   assert.equal(code, 0, `${stdout}\n${stderr}`);
   const found = Array.from(stdout.matchAll(/^\[(\w+)\] (.+)$/gm), ([, mark, claim]) => [mark, claim]);
   assert.deepEqual(
