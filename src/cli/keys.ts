@@ -8,6 +8,7 @@ import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
 import { exitCode, UsageError } from './exit-code.ts';
+import { destroyCommand } from './keys/destroy.ts';
 import { recoveryKeypairCommand } from './keys/recovery-keypair.ts';
 import { listText, reportKeys, statusText, type OpenProvider } from './keys/key-reports.ts';
 
@@ -24,6 +25,7 @@ export function keysCommand(io: CliIo, setExitCode: SetExitCode): Command {
     .addCommand(statusCommand(io, setExitCode))
     .addCommand(rotateCommand(io))
     .addCommand(retireCommand(io))
+    .addCommand(destroyCommand(io))
     .addCommand(recoveryKeypairCommand(io));
 }
 

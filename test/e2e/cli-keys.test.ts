@@ -8,6 +8,8 @@ import { s3egHere, temporaryFolder } from './support/cli-support.ts';
 import { S3Client } from './support/client.ts';
 import { Gateway } from './support/gateway.ts';
 import { keyLabels } from './support/key-labels.ts';
+import { createUpload } from './support/multipart.ts';
+import { commandAt } from './support/rewrap.ts';
 
 const configuration = `
 credentials: [{ accessKeyId: tester, secretAccessKey: "hunter2-hunter2", allow: [{ actions: [read] }] }]
@@ -182,5 +184,44 @@ describe('s3eg keys', () => {
     );
     const lease = gateway.storedKeys('my-bucket').find((key) => key.startsWith('.s3eg/rotation/'));
     assert.match(lease ?? '', /^\.s3eg\/rotation\/minutely\/\d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/);
+  });
+
+  it('destroys an old version once that is confirmed, and says before what is lost', async () => {
+    await using gateway = await Gateway.start({ config: { dataKeyCache: { ttl: '0s', offlineTtl: '0s' } } });
+    using s3 = new S3Client(gateway);
+    for (const bucket of ['first', 'second']) {
+      await s3.createBucket(bucket);
+      await s3.put(bucket, 'old', 'old');
+    }
+    await createUpload(s3, 'second', 'open');
+    assert.equal((await commandAt(gateway, 'keys', 'rotate', '--key', 'local')).code, 0);
+    await delay(1100);
+    await s3.put('first', 'new', 'new');
+    const destroy = (...args: readonly string[]) =>
+      commandAt(gateway, 'keys', 'destroy', '--key', 'local', '--json', ...args);
+    const dry = await destroy('--key-version', '1');
+    assert.equal(dry.code, 0, dry.stderr);
+    const { destroyed, total, buckets } = JSON.parse(dry.stdout);
+    assert.deepEqual([destroyed, total], [false, { objects: 2, oldVersions: 0, uploads: 1, failed: 0 }]);
+    assert.equal(buckets.length, 2);
+    assert.equal((await s3.send({ method: 'GET', bucket: 'first', key: 'old' })).outcome, '200');
+    for (const [args, code] of [
+      [['--key-version', '1', '--confirm', 'local:2'], 2],
+      [['--key-version', '1', '--confirm', 'yes'], 2],
+      [['--key-version', '2', '--confirm', 'local:2'], 2],
+      [['--key-version', '9', '--confirm', 'local:9'], 2],
+      [['--key-version', '1', '--bucket', 'nowhere'], 2],
+    ] as const) {
+      assert.equal((await destroy(...args)).code, code, args.join(' '));
+    }
+    const keyring = join(gateway.directory, 'keyring.json');
+    const { keys } = JSON.parse(await readFile(keyring, 'utf8'));
+    assert.equal(keys.length, 2);
+    const done = await destroy('--key-version', '1', '--confirm', 'local:1', '--bucket', 'first');
+    assert.deepEqual([done.code, JSON.parse(done.stdout).total.objects], [0, 1]);
+    assert.ok(!(await readFile(keyring, 'utf8')).includes(String(keys[0].key)));
+    await delay(1100);
+    assert.match((await s3.send({ method: 'GET', bucket: 'first', key: 'old' })).outcome, /^4\d\d |^5\d\d /);
+    assert.equal((await s3.send({ method: 'GET', bucket: 'first', key: 'new' })).body.toString(), 'new');
   });
 });

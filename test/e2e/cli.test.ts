@@ -25,7 +25,7 @@ describe('the command line', () => {
     const { code, stdout, stderr } = await s3eg(['--help'], { cwd });
     assert.deepEqual([code, stderr], [0, '']);
     const commands = [...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name);
-    assert.deepEqual(commands, ['serve', 'check', 'keys', 'rewrap', 'inspect', 'decrypt', 'help']);
+    assert.deepEqual(commands, ['serve', 'check', 'doctor', 'keys', 'rewrap', 'inspect', 'decrypt', 'help']);
     const version = await s3eg(['--version'], { cwd });
     assert.deepEqual([version.code, version.stdout.trim()], [0, '0.1.0']);
   });
@@ -37,7 +37,8 @@ describe('the command line', () => {
       [['serve', '--confg', 'x'], /unknown option '--confg'\n\(Did you mean --config\?\)/],
       [['serve', '--config'], /argument missing/],
       [['serve', 'x'], /too many arguments/],
-      [['rewrap'], /unknown command 'rewrap'/],
+      [['teleport'], /unknown command 'teleport'/],
+      [['rewrap'], /required option '--bucket <name>' not specified/],
       [[], /Usage: s3eg/],
     ];
     for (const [index, [args, message]] of wrong.entries()) {

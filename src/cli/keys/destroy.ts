@@ -1,0 +1,182 @@
+import { Command, Option } from 'commander';
+
+import { loadSettings } from '../../config/load.ts';
+import type { Settings } from '../../config/settings.ts';
+import { DataKeys } from '../../keys/data-keys.ts';
+import type { KeyProvider } from '../../keys/key-provider.ts';
+import { runRewrap, type RewrapObserver } from '../../maintenance/rewrap/rewrap-job.ts';
+import { maxSingleCopyBytes } from '../../maintenance/rewrap/self-copy.ts';
+import type { UnderVersion } from '../../maintenance/rewrap/tally.ts';
+import { openStores, type OpenedStores } from '../../wire.ts';
+import { printable, type CliIo } from '../cli-io.ts';
+import { configOption, type ConfigOption, loadOptions } from '../config-option.ts';
+import { UsageError } from '../exit-code.ts';
+import { StopSignals } from '../stop-signals.ts';
+
+interface DestroyOptions extends ConfigOption {
+  readonly key: string;
+  readonly keyVersion: string;
+  readonly bucket?: readonly string[];
+  readonly confirm?: string;
+  readonly json?: true;
+}
+
+/** What becomes unreadable in one bucket. */
+interface Lost extends Pick<UnderVersion, 'objects' | 'oldVersions' | 'uploads'> {
+  readonly backend: string;
+  readonly bucket: string;
+  /** Objects that could not be looked at: what they are under is not known. */
+  readonly failed: number;
+}
+
+/** What `--json` prints. */
+interface DestroyReport {
+  readonly key: string;
+  readonly keyVersion: string;
+  readonly destroyed: boolean;
+  readonly buckets: readonly Lost[];
+  readonly total: Pick<Lost, 'objects' | 'oldVersions' | 'uploads' | 'failed'>;
+  /** Whether a recovery key is configured, which opens objects nevertheless. */
+  readonly hasRecoveryKey: boolean;
+}
+
+/** `s3eg keys destroy`. */
+export function destroyCommand(io: CliIo): Command {
+  return new Command('destroy')
+    .description(
+      'Destroys an old version of a key, so that nobody ever reads again what is under it (crypto-erase). Without --confirm ' +
+        'nothing is destroyed: it counts what would become unreadable.',
+    )
+    .requiredOption('--key <name>', 'Name of the key in the configuration.')
+    .requiredOption('--key-version <version>', 'Version to destroy; never the current one: rotate first.')
+    .addOption(
+      new Option(
+        '--bucket <name>',
+        'Count in this bucket; may be repeated. Default: every bucket of every backend.',
+      ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]),
+    )
+    .option('--confirm <key:version>', 'Destroy it: the key and version once more.')
+    .option('--json', 'Print the report as JSON.')
+    .addOption(configOption())
+    .action(async (options: DestroyOptions) => {
+      const report = await destroy(io, options);
+      io.out(options.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
+    });
+}
+
+async function destroy(io: CliIo, options: DestroyOptions): Promise<DestroyReport> {
+  const { key, keyVersion, confirm } = options;
+  if (confirm !== undefined && confirm !== `${key}:${keyVersion}`) {
+    throw new UsageError(`--confirm must be ${printable(`${key}:${keyVersion}`)} to destroy that version`);
+  }
+  using stop = new StopSignals();
+  const { settings } = await loadSettings(loadOptions(io, options));
+  await using opened = await openStores(settings);
+  const provider = opened.keys.get(key);
+  if (provider === undefined) throw new UsageError(`there is no key "${printable(key)}"`);
+  if (provider.destroy === undefined) {
+    throw new Error(
+      `the key service of key "${printable(key)}" does not let the gateway destroy versions: do it there`,
+    );
+  }
+  await mustBeOld(provider, keyVersion);
+  const buckets: Lost[] = [];
+  for (const place of await placesOf(opened, options.bucket)) {
+    buckets.push(await countIn(place, { opened, settings, key, keyVersion, signal: stop.signal }));
+  }
+  if (confirm !== undefined) await provider.destroy(keyVersion);
+  const hasRecoveryKey = settings.recoveryPublicKey !== undefined;
+  return { key, keyVersion, destroyed: confirm !== undefined, buckets, total: totalOf(buckets), hasRecoveryKey };
+}
+
+/** Before an hour is spent on counting. */
+async function mustBeOld(provider: KeyProvider, keyVersion: string): Promise<void> {
+  const { versions, retired = [] } = await provider.describe();
+  if (versions[0] === keyVersion) throw new UsageError('this is the current version: rotate the key first');
+  if (![...versions, ...retired].includes(keyVersion)) throw new UsageError('the key has no such version');
+}
+
+interface Place {
+  readonly backend: string;
+  readonly bucket: string;
+}
+
+async function placesOf({ stores }: OpenedStores, wanted: readonly string[] | undefined): Promise<readonly Place[]> {
+  const places: Place[] = [];
+  for (const [backend, store] of stores) {
+    const there = (await store.listBuckets()).map(({ name }) => name);
+    places.push(...there.filter((name) => wanted?.includes(name) ?? true).map((bucket) => ({ backend, bucket })));
+  }
+  const missing = wanted?.find((name) => !places.some(({ bucket }) => bucket === name));
+  if (missing !== undefined) throw new UsageError(`no backend has a bucket "${printable(missing)}"`);
+  return places;
+}
+
+const nobody: RewrapObserver = { seen() {}, failed() {}, position: () => Promise.resolve() };
+
+async function countIn(
+  { backend, bucket }: Place,
+  from: {
+    readonly opened: OpenedStores;
+    readonly settings: Settings;
+    readonly key: string;
+    readonly keyVersion: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<Lost> {
+  const { opened, settings, key, keyVersion, signal } = from;
+  const store = opened.stores.get(backend);
+  if (store === undefined) throw new Error(`backend ${backend} is not open`);
+  const dataKeys = new DataKeys(opened.keys, settings.dataKeyCache);
+  const { prefix: reservedPrefix, bucket: ledgerBucket } = settings.multipart;
+  try {
+    const { tally } = await runRewrap(
+      {
+        store,
+        bucket,
+        prefix: '',
+        reservedPrefix,
+        ...(ledgerBucket === undefined ? {} : { ledgerBucket }),
+        // Looks only; nothing is current for it, as it asks for no key service.
+        keys: { dataKeys, current: () => Promise.resolve('') },
+        dryRun: true,
+        allVersions: true,
+        concurrency: 16,
+        ratePerSecond: 0,
+        maxCopyBytes: maxSingleCopyBytes,
+        isUnguarded: false,
+      },
+      nobody,
+      { signal },
+    );
+    const found = tally.under.find((entry) => entry.keyName === key && entry.keyVersion === keyVersion);
+    const { objects = 0, oldVersions = 0, uploads = 0 } = found ?? {};
+    return { backend, bucket, objects, oldVersions, uploads, failed: tally.failed };
+  } finally {
+    dataKeys.close();
+  }
+}
+
+function totalOf(buckets: readonly Lost[]): DestroyReport['total'] {
+  const sum = (field: keyof DestroyReport['total']): number => buckets.reduce((total, lost) => total + lost[field], 0);
+  return { objects: sum('objects'), oldVersions: sum('oldVersions'), uploads: sum('uploads'), failed: sum('failed') };
+}
+
+function reportText({ key, keyVersion, destroyed, buckets, total, hasRecoveryKey }: DestroyReport): string {
+  const lines = [
+    ...buckets
+      .filter(({ objects, oldVersions, uploads }) => objects + oldVersions + uploads > 0)
+      .map((lost) => `${lost.bucket} (backend ${lost.backend}): ${countsText(lost)}`),
+    ...(total.failed === 0 ? [] : [`${total.failed} objects could not be looked at, and may be under it too.`]),
+    destroyed
+      ? `Version ${keyVersion} of key ${key} is destroyed: ${countsText(total)} cannot be read any more.`
+      : `Destroying version ${keyVersion} of key ${key} would make unreadable: ${countsText(total)}. ` +
+        `Nothing was done: --confirm ${key}:${keyVersion} destroys it.`,
+    ...(hasRecoveryKey ? ['Whoever holds the recovery key still opens objects that were written with it.'] : []),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function countsText({ objects, oldVersions, uploads }: Pick<Lost, 'objects' | 'oldVersions' | 'uploads'>): string {
+  return `${objects} objects, ${oldVersions} old versions, ${uploads} uploads in progress`;
+}
