@@ -130,8 +130,8 @@ describe('s3eg keys', () => {
       cwd: gateway.directory,
     });
     assert.equal(rotated.code, 0, rotated.stderr);
-    // The keyring looks for changes once a second, the cache asks it every five.
-    await delay(6500);
+    // The keyring looks for changes once a second, and the cache asks it as often.
+    await delay(2500);
     assert.equal((await put('after')).outcome, '200');
     assert.deepEqual(keyLabels(gateway.directory, 'my-bucket'), { before: 'local:1', after: 'local:2' });
     for (const key of ['before', 'after']) {
