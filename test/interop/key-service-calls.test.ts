@@ -10,7 +10,7 @@ import { inParallel, loadClient } from './support/s3-load.ts';
 import { ownWorkspace } from './support/site.ts';
 import { VaultServer } from './support/vault-server.ts';
 
-const objects = Number(process.env['S3EG_PUTS'] ?? 300);
+const objects = Number(process.env['S3EG_PUTS'] ?? 200);
 const width = 16;
 
 async function readSome(gateway: Gateway): Promise<void> {

@@ -12,7 +12,7 @@ import { VaultServer } from './support/vault-server.ts';
 import { until } from './support/workspace.ts';
 
 const ttlMs = 1000;
-const offlineTtlMs = 8000;
+const offlineTtlMs = 6000;
 const unavailable = /^503 \d+ KeyUnavailable$/;
 
 interface Outcome {

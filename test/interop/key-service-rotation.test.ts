@@ -20,6 +20,15 @@ import { digest, until } from './support/workspace.ts';
 const content = plaintext('rotated', 100_003);
 const keys = ['a', 'b', 'c'];
 
+function settings(bucket: string, kek: object): Readonly<Record<string, object>> {
+  const policies = [{ name: bucket, match: { buckets: [bucket] } }];
+  return { keys: { kek }, policies, dataKeyCache: { ttl: '1s' } };
+}
+
+async function readsAll(client: S3Client, bucket: string, names: readonly string[]): Promise<void> {
+  for (const key of names) assert.equal((await client.get(bucket, key)).Body.sha256, digest(content), key);
+}
+
 describe('a rotation to its end', () => {
   const workspace = ownWorkspace();
   let backend: Server;
@@ -36,11 +45,6 @@ describe('a rotation to its end', () => {
     await client.createBucket(bucket);
     for (const key of keys) await client.put(bucket, key, content);
     return { gateway, client };
-  }
-
-  function settings(bucket: string, kek: object): Readonly<Record<string, object>> {
-    const policies = [{ name: bucket, match: { buckets: [bucket] } }];
-    return { keys: { kek }, policies, dataKeyCache: { ttl: '1s' } };
   }
 
   /** A command of an operator with this key. */
@@ -63,10 +67,6 @@ describe('a rotation to its end', () => {
   async function versionOf(bucket: string, key: string): Promise<string> {
     const { Metadata } = await agent.client(backend.access).head(bucket, key);
     return seenEnvelope(Metadata['s3eg'] ?? '').keyVersion;
-  }
-
-  async function readsAll(client: S3Client, bucket: string, names: readonly string[]): Promise<void> {
-    for (const key of names) assert.equal((await client.get(bucket, key)).Body.sha256, digest(content), key);
   }
 
   /** Waits until new objects come under a version, without a restart. */
