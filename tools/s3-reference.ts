@@ -92,7 +92,9 @@ unpacking an archive where it is stored (MinIO's \`x-amz-meta-snowball-auto-extr
   option, or \`use_multipart_etag = false\`. Whatever the option, no answer claims \`x-amz-server-side-encryption\` that the provider
   did not say.
 - **Multipart uploads** have part numbers 1 to 9 999; part 10 000 is taken only where it is the last one and below 5 MiB, because the
-  object's index goes behind the last part. Completing an upload again answers as the first time.
+  object's index goes behind the last part. Completing an upload again answers as the first time; where parts are named as another
+  replica lists them, without the end that UploadPart gave their ETags, only where the provider's ETags are made of MD5s, and
+  NoSuchUpload elsewhere (the embedded store, some kinds of server-side encryption).
 - **User metadata** may have ${maxUserMetadataBytes} bytes (S3: 2 048); the rest is for the envelope. \`x-amz-meta-s3eg\` and
   \`x-amz-meta-s3eg-key\` belong to the gateway. A changed Content-Type or user metadata in the backend makes an object unreadable.
 - **Keys under \`.s3eg/\`** (\`multipart.prefix\`) are the gateway's: clients neither see nor reach them. A page of a listing can have

@@ -187,7 +187,7 @@ async function readStored(
 }
 
 /** A range of exactly the state of the object that `head` is of. */
-async function getExactly(
+export async function getExactly(
   request: ObjectRequest,
   head: ObjectHead,
   range: { readonly first: number; readonly last: number },

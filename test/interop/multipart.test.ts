@@ -96,6 +96,34 @@ for (const name of backendNames) {
       assert.equal(new Needle(one).findIn(two), undefined);
     });
 
+    test('completes again by the bare ETags that another replica lists', async () => {
+      const bodies = [plaintext('bare 1', 5 * mebibyte + 5), plaintext('bare 2', 6 * mebibyte)];
+      for (const [key, contents] of [
+        ['bare', bodies],
+        ['bare with a short end', [...bodies, plaintext('bare 3', 99)]],
+      ] as const) {
+        const upload = await client.createUpload(bucket, key);
+        const named = [];
+        for (const [index, body] of contents.entries()) named.push(await client.uploadPart(upload, index + 1, body));
+        // It remembers no part's attempt then, as another replica does not.
+        await gateway.stop();
+        await gateway.restart();
+        const listed = (await client.listParts(upload)).map(({ PartNumber, ETag }) => ({ PartNumber, ETag }));
+        assert.notEqual(listed[0]?.ETag, named[0]?.ETag);
+        const { ETag } = await client.complete(upload, listed);
+        const wrong = listed.map((part, index) => ({ ...part, ETag: index === 1 ? `"${'0'.repeat(32)}"` : part.ETag }));
+        // The embedded store's ETags say nothing of parts.
+        const refused = name === 'embedded' ? [listed, wrong] : [wrong, listed.slice(0, -1)];
+        for (const parts of refused) {
+          await assert.rejects(client.complete(upload, parts), (error: unknown) => {
+            return error instanceof S3CallError && error.code === 'NoSuchUpload';
+          });
+        }
+        if (name !== 'embedded') assert.equal((await client.complete(upload, listed)).ETag, ETag);
+        await isWhole(client, key, Buffer.concat(contents));
+      }
+    });
+
     test('refuses to complete with an attempt that was replaced', async () => {
       const upload = await client.createUpload(bucket, 'replaced');
       const first = await client.uploadPart(upload, 1, plaintext('replaced 1', 6 * mebibyte));
