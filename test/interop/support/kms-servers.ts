@@ -9,9 +9,10 @@ import {
   UpdateAliasCommand,
 } from '@aws-sdk/client-kms';
 
+import { startMoto } from './moto.ts';
 import { Daemon } from './processes.ts';
 import { tools } from './tools.ts';
-import { freePort, type Workspace } from './workspace.ts';
+import type { Workspace } from './workspace.ts';
 
 /** The stand-ins. */
 export const kmsServerNames = ['moto', 'local-kms'] as const;
@@ -39,7 +40,9 @@ export class KmsServer {
 
   /** Starts a fresh one; it ends with the workspace. */
   static async start(name: KmsServerName, workspace: Workspace): Promise<KmsServer> {
-    const server = new KmsServer(name === 'moto' ? await startMoto(workspace) : await startLocalKms(workspace));
+    const server = new KmsServer(
+      name === 'moto' ? (await startMoto(workspace)).endpoint : await startLocalKms(workspace),
+    );
     workspace.defer(async () => server.#client.destroy());
     return server;
   }
@@ -80,20 +83,6 @@ function idOf(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }
 
-async function startMoto(workspace: Workspace): Promise<string> {
-  const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
-  const cwd = await workspace.folder('moto');
-  const command = {
-    program: tools.moto,
-    args: ['-H', '127.0.0.1', '-p', String(port)],
-    cwd,
-    env: { PATH: '', HOME: cwd },
-  };
-  workspace.use(await Daemon.start(command, async () => await answers(endpoint)));
-  return endpoint;
-}
-
 async function startLocalKms(workspace: Workspace): Promise<string> {
   const cwd = await workspace.folder('local-kms');
   const command = {
@@ -105,13 +94,4 @@ async function startLocalKms(workspace: Workspace): Promise<string> {
   const daemon = workspace.use(await Daemon.start(command, ({ stdout }) => stdout.includes('listening on ')));
   const address = /listening on (\S+)/.exec(daemon.stdout)?.[1];
   return `http://${address}`;
-}
-
-async function answers(endpoint: string): Promise<boolean> {
-  try {
-    await (await fetch(endpoint)).arrayBuffer();
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,11 +1,9 @@
 /** Where a provider is: one that the tests start, or one that the environment names. */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 
 import { startServer, type S3Access } from '../../interop/support/backends.ts';
-import { Daemon } from '../../interop/support/processes.ts';
-import { tools } from '../../interop/support/tools.ts';
-import { freePort, type Workspace } from '../../interop/support/workspace.ts';
+import { startMoto } from '../../interop/support/moto.ts';
+import type { Workspace } from '../../interop/support/workspace.ts';
 import { startCeph } from './ceph.ts';
 import type { Provider, ProviderAccess } from './provider-file.ts';
 
@@ -55,25 +53,4 @@ async function serve({ name, start }: Provider, workspace: Workspace): Promise<S
 /** versitygw keeps versions only where it has a folder for them. */
 async function versioning(workspace: Workspace): Promise<Readonly<Record<string, string>>> {
   return { VGW_VERSIONING_DIR: await workspace.folder('versions') };
-}
-
-async function startMoto(workspace: Workspace): Promise<S3Access> {
-  const cwd = await workspace.folder('moto');
-  const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
-  const args = ['-H', '127.0.0.1', '-p', String(port)];
-  const env = { PATH: '/usr/bin:/bin', HOME: cwd };
-  workspace.use(
-    await Daemon.start({ program: tools.moto, args, cwd, env }, async () => {
-      try {
-        const answer = await fetch(endpoint, { signal: AbortSignal.timeout(2000) });
-        await answer.arrayBuffer();
-        return answer.status < 500;
-      } catch {
-        return false;
-      }
-    }),
-  );
-  // It verifies no signatures.
-  return { endpoint, accessKeyId: 'moto', secretAccessKey: randomBytes(20).toString('hex') };
 }
