@@ -101,7 +101,7 @@ unpacking an archive where it is stored (MinIO's \`x-amz-meta-snowball-auto-extr
   fewer keys than asked for because of them; a bucket that holds nothing else is empty, and can be deleted.
 - **Checksums** (CRC32, CRC32C, CRC64NVME, MD5, SHA-1, SHA-256, SHA-512, XXHASH64, XXHASH3, XXHASH128) are verified on plaintext, sealed with the object, and given back with
   \`x-amz-checksum-mode: ENABLED\`; Content-MD5 and \`x-amz-content-sha256\` are verified. S3 computes a CRC64NVME of what comes without a checksum; the gateway
-  does not. Of a multipart object the checksum is kept as a whole, composite or full object, not those of its parts, and only where
+  does not, but shows the MD5 behind an ETag under \`encryption.etag: md5\` as such an object's checksum. Of a multipart object the checksum is kept as a whole, composite or full object, not those of its parts, and only where
   every part is named by the ETag that UploadPart answered. In buckets with \`mode: off\` checksums are verified and not kept.
 - **Parts** of an object, read by \`partNumber\` or listed by GetObjectAttributes, count from 1 in their order, whatever numbers they
   were uploaded under, and have no checksums of their own. Those of objects that are not encrypted are the
