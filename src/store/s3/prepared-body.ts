@@ -10,6 +10,7 @@ import { gatherLimitBytes, type UploadForm } from './upload-form.ts';
 const emptyHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 /** Bodies of objects are not hashed: their authenticated encryption guards them from end to end. */
 const unsignedPayload = 'UNSIGNED-PAYLOAD';
+/** S3 documents unsigned bodies for TLS only; the servers of the tests take them over plain HTTP too. */
 const unsignedTrailer = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
 
 /** A body as one attempt sends it. */
