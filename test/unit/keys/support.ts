@@ -71,6 +71,11 @@ export class TestKeyService implements KeyProvider {
     return version;
   }
 
+  /** The current version. */
+  get newest(): string {
+    return `v${this.#versions.count}`;
+  }
+
   rotate(): Promise<string> {
     return Promise.resolve(this.addVersion());
   }
