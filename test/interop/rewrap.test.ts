@@ -42,6 +42,12 @@ interface Report {
   readonly versions: readonly Version[];
 }
 
+/** Two keys, so that a rewrap always has something to do. */
+function keysBelow(folder: string): object {
+  const file = (name: string): object => ({ type: 'local', file: join(folder, name) });
+  return { local: file('keyring.json'), spare: file('spare.json') };
+}
+
 /** The commands of an operator, with a configuration of their own for the gateway's backend and keyring. */
 class Operator {
   readonly #command: Omit<Command, 'args'>;
@@ -58,7 +64,7 @@ class Operator {
     const { endpoint, ...credentials } = backend;
     const sections = {
       backends: { main: { type: 's3', endpoint, region: 'us-east-1', credentials } },
-      keys: { local: { type: 'local', file: gateway.keyring } },
+      keys: keysBelow(gateway.dataDir),
       credentials: [{ accessKeyId: 'nobody', secretAccessKey: 'nobody-nobody', allow: [{ actions: ['read'] }] }],
     };
     await writeFile(config, JSON.stringify(sections));
@@ -102,7 +108,7 @@ for (const name of ['minio', 'versitygw'] satisfies ServerName[]) {
 
     before(async () => {
       const backend = await startServer(name, workspace);
-      const gateway = await Gateway.start({ workspace, backend });
+      const gateway = await Gateway.start({ workspace, backend, settings: { keys: keysBelow('./data') } });
       operator = await Operator.start(workspace, backend, gateway);
       const agent = await S3Agent.start(workspace);
       client = agent.client(gateway.access);
@@ -185,8 +191,8 @@ for (const name of ['minio', 'versitygw'] satisfies ServerName[]) {
       const writers = Promise.all(keys.map(write));
       let met = 0;
       for (let count = 0; count < 3; count++) {
-        await operator.rotate();
-        const report = await operator.rewrap('--prefix', 'busy/', '--concurrency', '6');
+        // What the writers write is under the one key, so every object has to be brought under the other.
+        const report = await operator.rewrap('--prefix', 'busy/', '--concurrency', '6', '--to', 'spare');
         assert.equal(report.guard, 'complete');
         met += (report.outcomes['rewrapped'] ?? 0) + (report.outcomes['busy'] ?? 0);
         assert.deepEqual(report.failures, []);
@@ -207,7 +213,7 @@ describe('s3eg rewrap, minio, versions and kills', () => {
 
   before(async () => {
     const backend = await startServer('minio', workspace);
-    const gateway = await Gateway.start({ workspace, backend });
+    const gateway = await Gateway.start({ workspace, backend, settings: { keys: keysBelow('./data') } });
     operator = await Operator.start(workspace, backend, gateway);
     const agent = await S3Agent.start(workspace);
     client = agent.client(gateway.access);
@@ -228,10 +234,12 @@ describe('s3eg rewrap, minio, versions and kills', () => {
     const report = await operator.rewrap('--all-versions');
     assert.deepEqual([report.failures, report.outcomes['rewrapped'], report.locked], [[], 2, 1]);
     const byVersion = Object.fromEntries(
-      report.versions.map(({ keyVersion, objects, oldVersions, mayBeRetired }) => [
-        keyVersion,
-        { objects, oldVersions, mayBeRetired },
-      ]),
+      report.versions
+        .filter(({ keyName }) => keyName === 'local')
+        .map(({ keyVersion, objects, oldVersions, mayBeRetired }) => [
+          keyVersion,
+          { objects, oldVersions, mayBeRetired },
+        ]),
     );
     assert.deepEqual(byVersion, {
       [version]: { objects: 2, oldVersions: 0, mayBeRetired: false },
@@ -251,9 +259,13 @@ describe('s3eg rewrap, minio, versions and kills', () => {
     await Promise.all(Array.from(bodies, ([key, body]) => client.put(bucket, key, body)));
     const version = await operator.rotate();
     const args = ['rewrap', '--bucket', bucket, '--prefix', 'killed/', '--rate', '20', '--concurrency', '3'];
+    // MinIO's copies are uploads of one part, which their ETags tell: one request counts them.
     const done = async (): Promise<number> => {
-      const heads = Array.from(bodies.keys(), (Key) => raw.call<Stored>('head_object', { Bucket: bucket, Key }));
-      return (await Promise.all(heads)).filter(({ Metadata }) => Metadata['s3eg-key'] === `local:${version}`).length;
+      const listed = await raw.call<{ Contents: { ETag: string }[] }>('list_objects_v2', {
+        Bucket: bucket,
+        Prefix: 'killed/',
+      });
+      return listed.Contents.filter(({ ETag }) => ETag.includes('-1')).length;
     };
     for (let count = 0; count < 10; count++) {
       const enough =

@@ -96,15 +96,17 @@ async function put(store: ObjectStore, dataKeys: DataKeys, key: string, colour =
   });
 }
 
+const nothing = { conditions: {} };
+
 type Ignored = 'copyObject' | 'completeUpload';
 
 /** The store as an S3 provider that passes over conditions on what these calls replace. */
 function ignoring(store: ObjectStore, ignored: readonly Ignored[]): ObjectStore {
   const changed: Readonly<Record<string, unknown>> = {
     kind: 's3',
-    copyObject: ({ conditions: _, ...rest }: Parameters<ObjectStore['copyObject']>[0]) => store.copyObject(rest),
-    completeUpload: ({ conditions: _, ...rest }: Parameters<ObjectStore['completeUpload']>[0]) =>
-      store.completeUpload(rest),
+    copyObject: (request: Parameters<ObjectStore['copyObject']>[0]) => store.copyObject({ ...request, ...nothing }),
+    completeUpload: (request: Parameters<ObjectStore['completeUpload']>[0]) =>
+      store.completeUpload({ ...request, ...nothing }),
   };
   const isChanged = (name: string): boolean => name === 'kind' || ignored.some((method) => method === name);
   return new Proxy(store, {
