@@ -69,6 +69,7 @@ export class Kek {
     if (!isStorable(wrapped)) {
       throw new KeyError('misconfigured', `key ${quoted(this.name)} gives wrapped keys that no envelope can hold`);
     }
+    this.#noteWrappedBy(wrapped.version);
     return wrapped;
   }
 
@@ -107,6 +108,13 @@ export class Kek {
       this.#noteFailure(error);
       throw error;
     }
+  }
+
+  /** A version that is not the one described says that the key was rotated: the description is renewed before its time. */
+  #noteWrappedBy(version: string): void {
+    const { last } = this.#descriptions;
+    if (last === undefined || last.versions[0] === version) return;
+    void this.#describe(() => this.#descriptions.refresh()).catch(() => {});
   }
 
   #noteCurrent(current: string | undefined): void {

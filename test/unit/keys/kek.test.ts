@@ -46,6 +46,19 @@ test('every call to the key service is reported with its outcome', async () => {
   ]);
 });
 
+test('a key that was wrapped by a new version tells of a rotation before the description is old', async () => {
+  const { service, kek, events, signal } = setUp();
+  await kek.description();
+  await kek.wrap(key(), context, signal);
+  assert.equal(service.calls.describe, 1);
+  const version = service.addVersion();
+  await kek.wrap(key(), context, signal);
+  await settled();
+  assert.equal(service.calls.describe, 2);
+  assert.equal(await kek.ageOf(version), 'current');
+  assert.ok(events.lines.some((line) => line.startsWith('rotated main')), events.lines.join());
+});
+
 test('durations are in milliseconds', async () => {
   const { clock, service, events, signal } = setUp();
   const durations: number[] = [];
