@@ -56,7 +56,10 @@ test('a key that was wrapped by a new version tells of a rotation before the des
   await settled();
   assert.equal(service.calls.describe, 2);
   assert.equal(await kek.ageOf(version), 'current');
-  assert.ok(events.lines.some((line) => line.startsWith('rotated main')), events.lines.join());
+  assert.ok(
+    events.lines.some((line) => line.startsWith('rotated main')),
+    events.lines.join(),
+  );
 });
 
 test('durations are in milliseconds', async () => {
