@@ -121,11 +121,10 @@ unpacking an archive where it is stored (MinIO's \`x-amz-meta-snowball-auto-extr
   its own account; the embedded store has no accounts and does not look at them.
 - **Ranges**: one range a request; several in one header are answered with the whole object, as S3 does.
 - **Locked objects**: S3 wants a checksum of the stored bytes with what is to be locked. Objects with object-lock headers get one
-  (Content-MD5 up to 64 KiB, else a CRC-32 in a trailer: \`STREAMING-UNSIGNED-PAYLOAD-TRAILER\`), and so do all uploads to a bucket
-  that has refused one without, as those with a default retention do, for 12 hours each time. That first upload is sent again by
-  the gateway or, where more than 256 KiB of it are gone, answered 503 \`SlowDown\`, upon which SDKs repeat it; an upload in parts
-  that was begun before has to be begun again. The first upload in parts with object-lock headers in a bucket is preceded by
-  a trial, which is aborted: three requests. Providers that do not know trailers get none. Clients never see these checksums.
+  (Content-MD5 up to 64 KiB, else a CRC-32 in a trailer), and so do all uploads to a bucket that has refused one without, as those
+  with a default retention do, for 12 hours each time; backends that refuse the trailer (Ceph 16) get none for as long. The upload
+  that shows either is sent again, or answered 503 \`SlowDown\` where more than 256 KiB are gone; one in parts that was begun
+  before has to be begun again. The first upload in parts with object-lock headers in a bucket costs a trial of three requests.
 - Server-side encryption, storage classes, tags, object-lock headers and canned ACLs of a write go to the provider. The embedded
   store has one storage class, no key service, no versions, no object lock, and of the ACLs \`private\` and
   \`bucket-owner-full-control\`; of sub-resources it keeps tags and CORS rules, says of all others that they are not

@@ -115,11 +115,13 @@ export const bucketCases: readonly Case[] = [
       const lock = { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: until };
       // The long one goes out in a stream, with its checksum behind it.
       for (const bytes of [fresh(1000), fresh(1_100_000)]) {
-        const { VersionId }: { VersionId: string } = await client.call('put_object', {
-          Bucket,
-          Key: 'locked',
-          Body: { $base64: bytes.toString('base64') },
-          ...lock,
+        const Body = { $base64: bytes.toString('base64') };
+        const put = async (): Promise<{ readonly VersionId: string }> =>
+          await client.call('put_object', { Bucket, Key: 'locked', Body, ...lock });
+        // Ceph 16 shows at the first long one that it knows no trailers; SDKs repeat it.
+        const { VersionId } = await put().catch(async (error: unknown) => {
+          if (error instanceof S3CallError && error.code === 'SlowDown') return await put();
+          throw error;
         });
         const address = { Bucket, Key: 'locked', VersionId };
         // MinIO says InvalidRequest, S3 AccessDenied.
