@@ -1,12 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 
-/** Runs all tests of the given folders under `test/`, e.g. `node tools/run-tests.ts unit contract`. */
+/**
+ * Runs all tests of the given folders under `test/`, e.g. `node tools/run-tests.ts unit contract`. With S3EG_TEST_SEED set,
+ * random tests start from that seed.
+ */
 const folders = process.argv.slice(2);
 const files = folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`)).toSorted();
 if (files.length === 0) {
   console.error(`no tests under ${folders.map((folder) => `test/${folder}`).join(', ')}`);
   process.exit(2);
 }
-const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...files], { stdio: 'inherit' });
+const seed = process.env['S3EG_TEST_SEED'] === undefined ? [] : ['--import', './test/support/known-seed.ts'];
+const options = [...seed, '--test', '--test-reporter=spec'];
+const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' });
 process.exit(status ?? 1);

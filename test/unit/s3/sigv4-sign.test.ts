@@ -93,7 +93,12 @@ describe('signRequest', () => {
     const request = fc.record({
       method: fc.constantFrom('GET', 'PUT', 'HEAD', 'POST', 'DELETE'),
       key: text,
-      query: fc.dictionary(text, text, { maxKeys: 5 }),
+      // The oracle keeps the query in an object, in which `__proto__` is no name of its own.
+      query: fc.dictionary(
+        text.filter((name) => name !== '__proto__'),
+        text,
+        { maxKeys: 5 },
+      ),
       headers: fc.dictionary(fc.constantFrom('x-amz-meta-a', 'x-amz-meta-b', 'content-type', 'range'), value),
       region: fc.constantFrom('us-east-1', 'eu-central-1', 'auto'),
       now: fc.integer({ min: 0, max: 4_000_000_000_000 }),
