@@ -1,5 +1,5 @@
 /** Directory trees for the clients that synchronise. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { plaintext } from './plaintext.ts';
@@ -22,13 +22,18 @@ const files: Readonly<Record<string, number>> = {
 /** Relative paths with their lengths. */
 export const treeSizes: ReadonlyMap<string, number> = new Map(Object.entries(files));
 
-/** Makes the tree in a fresh folder. */
+/**
+ * Makes the tree in a fresh folder, a minute old: a store that keeps whole seconds, as S3 does, would else have objects that
+ * look older than files of the same second, which clients then send again.
+ */
 export async function makeTree(workspace: Workspace): Promise<string> {
   const root = await workspace.folder('tree');
+  const madeAt = new Date(Date.now() - 60_000);
   for (const [path, lengthBytes] of treeSizes) {
     const full = join(root, path);
     await mkdir(dirname(full), { recursive: true });
     await writeFile(full, plaintext(path, lengthBytes));
+    await utimes(full, madeAt, madeAt);
   }
   return root;
 }
