@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 /**
  * Runs all tests of the given folders under `test/`, e.g. `node tools/run-tests.ts unit contract`. With S3EG_TEST_SEED set,
@@ -12,6 +13,8 @@ if (files.length === 0) {
   process.exit(2);
 }
 const seed = process.env['S3EG_TEST_SEED'] === undefined ? [] : ['--import', './test/support/known-seed.ts'];
-const options = [...seed, '--test', '--test-reporter=spec'];
+// Node would leave a core free; what the tests without servers wait for is rarely that. The others load all cores by themselves.
+const concurrency = folders.includes('unit') ? [`--test-concurrency=${Math.max(2, availableParallelism() - 1)}`] : [];
+const options = [...seed, ...concurrency, '--test', '--test-reporter=spec'];
 const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' });
 process.exit(status ?? 1);
