@@ -83,7 +83,7 @@ async function knownChecksums(
   const { checksums: announced } = opened.metadata;
   if (checksum === undefined) return announced;
   const name = sealedName(checksum);
-  const { checksums } = await objectChecksums(source, gateway, opened, head);
+  const { checksums } = await objectChecksums(source, gateway, { opened, head });
   const known = checksums.find(({ algorithm, type }) => algorithm === name && type === 'full-object');
   if (known === undefined) return undefined;
   return [known, ...(showsMd5(request) && !isMd5(known) ? announced.filter(isMd5) : [])];

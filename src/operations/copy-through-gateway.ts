@@ -66,7 +66,7 @@ async function sourceChecksums(
   gateway: Gateway,
   { checksum: asked }: CopyDirectives,
 ): Promise<KnownChecksums> {
-  const all = opened === undefined ? [] : (await objectChecksums(source, gateway, opened, head)).checksums;
+  const all = opened === undefined ? [] : (await objectChecksums(source, gateway, { opened, head })).checksums;
   const wanted = new Set(asked === undefined ? all.map(({ algorithm }) => algorithm) : [sealedName(asked)]);
   // Of the MD5 it is the destination's policy that says whether it is worth computing.
   if (showsMd5(request)) wanted.add('md5');

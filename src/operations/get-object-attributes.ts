@@ -26,7 +26,7 @@ export async function getObjectAttributes(request: ObjectRequest, gateway: Gatew
     // Here, and only here, S3 writes ETags without quotes.
     ...(attributes.has('ETag') ? { etag: (await objectEtag(request, gateway, opened, head)).replaceAll('"', '') } : {}),
     ...(attributes.has('Checksum') && opened !== undefined
-      ? { checksums: plainChecksumElements(await objectChecksums(request, gateway, opened, head)) }
+      ? { checksums: plainChecksumElements(await objectChecksums(request, gateway, { opened, head })) }
       : {}),
     ...(attributes.has('ObjectParts') && opened?.envelope.layout === 'multipart'
       ? { parts: await partsPage(request, gateway, { opened, head, page }) }

@@ -66,7 +66,7 @@ async function readWithChecksums(reading: Reading): Promise<ReadObject> {
     const etag = shownEtag(request, stored.etag, sealed);
     return { body, etag, checksums: asksForChecksums ? sealed : undefined };
   }
-  const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, stored) : undefined;
+  const checksums = asksForChecksums ? await objectChecksums(request, gateway, { opened, head: stored }) : undefined;
   const etag = await objectEtag(request, gateway, opened, stored);
   return { body: await readDecrypted(reading), etag, checksums };
 }

@@ -17,7 +17,7 @@ export async function headObject(request: ObjectRequest, gateway: Gateway): Prom
   const range = rangeHolds(request, head) ? parseRange(request.headers['range']) : undefined;
   const resolved = range === undefined ? undefined : resolveRange(range, sizeBytes);
   const asksForChecksums = range === undefined && opened !== undefined && wantsChecksums(request);
-  const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, head) : undefined;
+  const checksums = asksForChecksums ? await objectChecksums(request, gateway, { opened, head }) : undefined;
   const etag = await objectEtag(request, gateway, opened, head);
   return answer(request, head, { etag, sizeBytes, range: resolved, checksums });
 }

@@ -119,7 +119,7 @@ async function findPart(request: ObjectRequest, gateway: Gateway, partNumber: nu
     const range = plaintextBytes === 0 ? undefined : { first, last: first + plaintextBytes - 1 };
     const isSingle = opened.envelope.layout === 'single';
     const asksForChecksums = isSingle && wantsChecksums(request);
-    const checksums = asksForChecksums ? await objectChecksums(request, gateway, opened, head) : undefined;
+    const checksums = asksForChecksums ? await objectChecksums(request, gateway, { opened, head }) : undefined;
     const sizeBytes = range === undefined ? 0 : opened.plaintextBytes;
     const etag = await objectEtag(request, gateway, opened, head);
     const result = answer(request, head, { etag, sizeBytes, range, checksums });

@@ -4,7 +4,7 @@ import type { ObjectHead } from '../store/object-store.ts';
 import type { ObjectChecksums } from './checksums.ts';
 import type { BucketRequest, Gateway, ObjectRequest } from './gateway.ts';
 import type { OpenedObject } from './object-decryption.ts';
-import { indexedLayout } from './object-reading.ts';
+import { objectChecksums } from './object-checksums.ts';
 
 /** Whether objects have the MD5 of their plaintext for an ETag, as far as it is sealed with them. */
 export function showsMd5({ policy }: Pick<BucketRequest, 'policy'>): boolean {
@@ -40,10 +40,7 @@ export async function sealedMd5(
   opened: OpenedObject,
   head: ObjectHead,
 ): Promise<ObjectChecksums> {
-  const { checksums } = opened.metadata;
-  if (checksums.some(isMd5)) return { checksums, partCount: 1 };
-  const known = await indexedLayout({ request, gateway, opened, stored: head });
-  return { checksums: known.checksums, partCount: known.layout.parts.length };
+  return await objectChecksums(request, gateway, { opened, head }, (checksums) => checksums.some(isMd5));
 }
 
 /** Whether a sealed checksum is the MD5. */
