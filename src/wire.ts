@@ -90,7 +90,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const { listen, admin } = settings;
   const s3Server = await HttpServer.start({ ...listen, handler, onError, budget });
   opened.defer(async () => s3Server.close());
-  const processMetrics = opened.use(registerProcessMetrics(registry, budget));
+  opened.use(registerProcessMetrics(registry, budget));
   registerKeyMetrics(registry, dataKeys);
   const unrestricted = new Map(Array.from(keys, ([name, key]) => [name, key.unrestricted]));
   const scheduler = opened.use(scheduleRotations(settings, { keys: unrestricted, backends, telemetry }));
@@ -109,7 +109,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     }),
     onError,
   });
-  opened.move();
+  const kept = opened.move();
   return {
     s3: s3Server.address(),
     admin: adminServer.address(),
@@ -117,12 +117,10 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     async close() {
       isServing = false;
       scheduler[Symbol.dispose]();
+      // Health is told, and metrics are given, until the last request is done.
       await s3Server.close();
       await adminServer.close();
-      processMetrics[Symbol.dispose]();
-      dataKeys.close();
-      for (const { provider } of keys.values()) await provider.close();
-      for (const { store } of backends.values()) await store.close();
+      await kept.disposeAsync();
       logger.flush();
     },
   };
