@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import { DescriptionCache, type DatedDescription } from './description-cache.ts';
 import type { KeyAge, KeyEvents, KeyOutcome } from './key-events.ts';
+import { isUnavailable } from './key-errors.ts';
 import { KeyError, type EncryptionContext, type KeyProvider, type WrappedKey } from './key-provider.ts';
 import { quoted } from './quoted.ts';
 
@@ -136,11 +137,6 @@ export class Kek {
       `what is said to be wrapped by version ${quoted(version)} of key ${quoted(this.name)} is not a wrapped key`,
     );
   }
-}
-
-/** Whether the key service did not answer: the one failure that cached keys tide over. */
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof KeyError && error.code === 'unavailable';
 }
 
 /** Whether the key service answered, and the answer was no. The window refuses by itself, from what it knew before. */

@@ -2,6 +2,7 @@ import { DecryptCommand, DescribeKeyCommand, EncryptCommand, type KeyMetadata } 
 
 import type { Health } from '../../base/health.ts';
 import { SecretBytes } from '../../crypto/secret-bytes.ts';
+import { closedError, isUnavailable, wrongKeyError } from '../key-errors.ts';
 import {
   KeyError,
   type EncryptionContext,
@@ -85,7 +86,7 @@ export class AwsKmsKey implements KeyProvider {
   ): Promise<SecretBytes> {
     this.#checkOpen(signal);
     const arn = await this.#arnOf(version, signal);
-    if (ciphertext.length === 0 || ciphertext.length > maxCiphertextBytes) throw this.#wrongKey(version);
+    if (ciphertext.length === 0 || ciphertext.length > maxCiphertextBytes) throw wrongKeyError(this.name, version);
     const command = new DecryptCommand({
       KeyId: arn,
       CiphertextBlob: ciphertext,
@@ -95,13 +96,13 @@ export class AwsKmsKey implements KeyProvider {
       try {
         return await this.#clients.patient.send(command, { abortSignal });
       } catch (error) {
-        throw saysWrongKey(error) ? this.#wrongKey(version, error) : error;
+        throw saysWrongKey(error) ? wrongKeyError(this.name, version, error) : error;
       }
     });
     const { KeyId: usedArn = '', Plaintext: plaintext } = opened;
     if (plaintext?.length === wrappedKeyBytes && versionOfArn(usedArn) === version) return new SecretBytes(plaintext);
     plaintext?.fill(0);
-    throw this.#wrongKey(version);
+    throw wrongKeyError(this.name, version);
   }
 
   async health(signal?: AbortSignal): Promise<Health> {
@@ -111,7 +112,7 @@ export class AwsKmsKey implements KeyProvider {
       const reason = unusable(metadata);
       return reason === undefined ? { ok: true } : { ok: false, reason: `key ${this.#options.keyId} ${reason}` };
     } catch (error) {
-      const isAway = !this.#closed && error instanceof KeyError && error.code === 'unavailable';
+      const isAway = !this.#closed && isUnavailable(error);
       return { ok: false, reason: error instanceof Error ? error.message : String(error), isAway };
     }
   }
@@ -189,19 +190,11 @@ export class AwsKmsKey implements KeyProvider {
 
   #checkOpen(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
-    if (this.#closed) throw new KeyError('unavailable', `key ${quoted(this.name)} is closed`);
+    if (this.#closed) throw closedError(this.name);
   }
 
   #noKms(): KeyError {
     return new KeyError('misconfigured', `what answers for key ${quoted(this.name)} is not AWS KMS`);
-  }
-
-  #wrongKey(version: string, cause?: unknown): KeyError {
-    return new KeyError(
-      'wrong_key',
-      `version ${version} of key ${quoted(this.name)} does not open this: another key, another context, or altered bytes`,
-      cause === undefined ? {} : { cause },
-    );
   }
 }
 

@@ -7,6 +7,7 @@ import { systemRandom, type RandomSource } from '../../crypto/random.ts';
 import { SecretBytes } from '../../crypto/secret-bytes.ts';
 import { openXaes, sealXaes, xaesOverheadBytes } from '../../crypto/xaes.ts';
 import { encodeContext } from '../encryption-context.ts';
+import { closedError, wrongKeyError } from '../key-errors.ts';
 import {
   KeyError,
   type EncryptionContext,
@@ -73,7 +74,7 @@ export class LocalKeyring implements KeyProvider {
   async describe(signal?: AbortSignal): Promise<KeyDescription> {
     signal?.throwIfAborted();
     await this.#reload();
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw closedError(this.name);
     const { entries } = this.#keyring;
     const retired = versionsOf(entries.filter((entry) => entry.retired !== undefined));
     const versions = versionsOf(entries.filter((entry) => entry.retired === undefined));
@@ -84,7 +85,7 @@ export class LocalKeyring implements KeyProvider {
     if (key.bytes.length !== wrappedKeyBytes) throw new RangeError(`only keys of ${wrappedKeyBytes} bytes are wrapped`);
     await this.#refresh(signal);
     const current = this.#keyring.entries.at(-1);
-    if (current === undefined) throw this.#closedError();
+    if (current === undefined) throw closedError(this.name);
     const sealed = sealXaes({ key: current.key, plaintext: key.bytes, aad: aadOf(context), random: this.#random });
     return { version: current.version, ciphertext: sealed };
   }
@@ -96,18 +97,19 @@ export class LocalKeyring implements KeyProvider {
     const entry = this.#find(wrapped.version);
     if (entry === undefined) throw this.#unknownVersion(wrapped.version);
     if (entry.retired !== undefined) throw this.#retiredVersion(entry);
-    if (wrapped.ciphertext.length !== wrappedKeyBytes + xaesOverheadBytes) throw this.#wrongKey(entry.version);
+    if (wrapped.ciphertext.length !== wrappedKeyBytes + xaesOverheadBytes)
+      throw wrongKeyError(this.name, entry.version);
     try {
       return new SecretBytes(openXaes({ key: entry.key, sealed: wrapped.ciphertext, aad: aadOf(context) }));
     } catch (error) {
-      if (error instanceof AeadError) throw this.#wrongKey(entry.version, error);
+      if (error instanceof AeadError) throw wrongKeyError(this.name, entry.version, error);
       throw error;
     }
   }
 
   async health(signal?: AbortSignal): Promise<Health> {
     signal?.throwIfAborted();
-    if (this.#closed) return { ok: false, reason: this.#closedError().message };
+    if (this.#closed) return { ok: false, reason: closedError(this.name).message };
     await this.#reload();
     return this.#problem === undefined ? { ok: true } : { ok: false, reason: this.#problem.message };
   }
@@ -119,7 +121,7 @@ export class LocalKeyring implements KeyProvider {
    */
   async rotate(signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted();
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw closedError(this.name);
     const sources = { clock: this.#clock, random: this.#random };
     const version = await changeKeyring(this.#file, (entries) => {
       this.#checkSuccessor(entries);
@@ -154,7 +156,7 @@ export class LocalKeyring implements KeyProvider {
     change: (entries: readonly KeyringEntry[]) => readonly KeyringEntry[],
   ): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw closedError(this.name);
     await changeKeyring(this.#file, (entries) => {
       this.#checkSuccessor(entries);
       if (!entries.some((entry) => entry.version === version)) throw this.#unknownVersion(version);
@@ -171,10 +173,10 @@ export class LocalKeyring implements KeyProvider {
 
   async #refresh(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw closedError(this.name);
     const sinceMs = this.#clock.now() - this.#checkedAtMs;
     if (sinceMs < 0 || sinceMs >= checkIntervalMs) await this.#reload();
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw closedError(this.name);
   }
 
   /** One after the other, so that an older content never replaces a newer one. Never rejects. */
@@ -239,7 +241,7 @@ export class LocalKeyring implements KeyProvider {
   }
 
   #unknownVersion(version: string): KeyError {
-    if (this.#closed) return this.#closedError();
+    if (this.#closed) return closedError(this.name);
     const missing = `key ${quoted(this.name)} has no version ${quoted(version)}`;
     if (this.#problem === undefined) return new KeyError('not_found', missing);
     // The client may be told this message, so what is wrong with which file is left to the cause and to health.
@@ -248,18 +250,6 @@ export class LocalKeyring implements KeyProvider {
 
   #retiredVersion({ version, retired }: KeyringEntry): KeyError {
     return new KeyError('not_found', `version ${version} of key ${quoted(this.name)} was retired at ${retired}`);
-  }
-
-  #wrongKey(version: string, cause?: AeadError): KeyError {
-    return new KeyError(
-      'wrong_key',
-      `version ${version} of key ${quoted(this.name)} does not open this: another key, another context, or altered bytes`,
-      cause === undefined ? {} : { cause },
-    );
-  }
-
-  #closedError(): KeyError {
-    return new KeyError('unavailable', `key ${quoted(this.name)} is closed`);
   }
 }
 

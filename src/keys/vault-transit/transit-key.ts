@@ -2,6 +2,7 @@ import type { Health } from '../../base/health.ts';
 import { systemRandom } from '../../crypto/random.ts';
 import { SecretBytes } from '../../crypto/secret-bytes.ts';
 import { encodeContext } from '../encryption-context.ts';
+import { closedError, isUnavailable, wrongKeyError } from '../key-errors.ts';
 import {
   KeyError,
   type EncryptionContext,
@@ -65,12 +66,12 @@ export class VaultTransitKey implements KeyProvider {
     this.#checkOpen(signal);
     const { version, ciphertext } = wrapped;
     if (!versionPattern.test(version)) throw this.#noVersion(version);
-    if (ciphertext.length === 0 || ciphertext.length > maxCiphertextBytes) throw this.#wrongKey(version);
+    if (ciphertext.length === 0 || ciphertext.length > maxCiphertextBytes) throw wrongKeyError(this.name, version);
     const opened = await this.#decrypt(wrapped, context, signal);
     if (opened !== undefined) return opened;
     // Why it did not open depends on whether the version is there: the texts of errors differ between servers.
     const { versions, retired = [] } = await this.#describe(signal);
-    if (versions.includes(version)) throw this.#wrongKey(version);
+    if (versions.includes(version)) throw wrongKeyError(this.name, version);
     throw retired.includes(version) ? this.#retiredVersion(version) : this.#noVersion(version);
   }
 
@@ -79,7 +80,7 @@ export class VaultTransitKey implements KeyProvider {
       const { bindsContext, derived, type } = await this.#describe(signal, 0);
       return bindsContext || derived ? { ok: true } : { ok: false, reason: this.#unfit(type).message };
     } catch (failure) {
-      if (this.#closed) return { ok: false, reason: this.#closedError().message };
+      if (this.#closed) return { ok: false, reason: closedError(this.name).message };
       const reason = await explainFailure(this.#client, this.#options.address, { failure, signal });
       return { ok: false, reason, isAway: isUnavailable(failure) };
     }
@@ -163,7 +164,7 @@ export class VaultTransitKey implements KeyProvider {
     if (answer.status === 400) return undefined;
     if (answer.status !== 200) throw this.#failure('decrypt', answer);
     const opened = Buffer.from(answer.fields.section('data').text('plaintext') ?? '', 'base64');
-    if (opened.length !== wrappedKeyBytes) throw this.#wrongKey(version);
+    if (opened.length !== wrappedKeyBytes) throw wrongKeyError(this.name, version);
     return new SecretBytes(opened);
   }
 
@@ -262,7 +263,7 @@ export class VaultTransitKey implements KeyProvider {
 
   #checkOpen(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw closedError(this.name);
   }
 
   #unfit(type: string): KeyError {
@@ -282,21 +283,6 @@ export class VaultTransitKey implements KeyProvider {
       `version ${version} of key ${quoted(this.name)} has been retired: min_decryption_version of the Transit key is higher`,
     );
   }
-
-  #wrongKey(version: string): KeyError {
-    return new KeyError(
-      'wrong_key',
-      `version ${version} of key ${quoted(this.name)} does not open this: another key, another context, or altered bytes`,
-    );
-  }
-
-  #closedError(): KeyError {
-    return new KeyError('unavailable', `key ${quoted(this.name)} is closed`);
-  }
-}
-
-function isUnavailable(failure: unknown): boolean {
-  return failure instanceof KeyError && failure.code === 'unavailable';
 }
 
 function base64(bytes: Uint8Array): string {
