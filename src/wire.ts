@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 
+import { messageOf } from './base/message-of.ts';
 import { FlowBudget } from './base/flow-budget.ts';
 import { createAdminHandler } from './admin/admin-handler.ts';
 import type { HealthCheck } from './admin/readiness.ts';
@@ -384,7 +385,7 @@ async function canaryBuckets(
       .slice(0, maxCanaryBuckets);
   } catch (error) {
     // Each bucket is checked before the first write to it.
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     logger.warn('key canaries are not checked at start: the backend did not list its buckets', {
       backend: backend.name,
       reason,

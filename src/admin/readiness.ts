@@ -1,3 +1,4 @@
+import { messageOf } from '../base/message-of.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Health } from '../base/health.ts';
 
@@ -65,7 +66,7 @@ export class ReadinessProbe {
       // A check that ignores its signal must not hold up the probe.
       return bounded(await Promise.race([check(controller.signal), timedOut]));
     } catch (error) {
-      return bounded({ ok: false, reason: error instanceof Error ? error.message : String(error) });
+      return bounded({ ok: false, reason: messageOf(error) });
     } finally {
       clearTimeout(timer);
     }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 
+import { messageOf } from '../base/message-of.ts';
 import { version } from '../wire.ts';
 import { processIo, type CliIo } from './cli-io.ts';
 import type { CommandFactory, SetExitCode } from './command.ts';
@@ -61,7 +62,7 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
   } catch (error) {
     // Commander has said already what is wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.fine : exitCode.wrongUsage;
-    io.err(`s3eg: ${error instanceof Error ? error.message : String(error)}\n`);
+    io.err(`s3eg: ${messageOf(error)}\n`);
     return error instanceof UsageError ? exitCode.wrongUsage : exitCode.couldNotRun;
   }
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import { Command } from 'commander';
 
+import { messageOf } from '../base/message-of.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { DataKeys } from '../keys/data-keys.ts';
@@ -188,7 +189,7 @@ function observerOf(progress: Progress, state: StateFile | undefined): RewrapObs
     },
     failed(key, error) {
       progress.advance(1);
-      progress.problem(`failed     ${printable(`${key}: ${error instanceof Error ? error.message : String(error)}`)}`);
+      progress.problem(`failed     ${printable(`${key}: ${messageOf(error)}`)}`);
     },
     async position(position) {
       await state?.write(position);

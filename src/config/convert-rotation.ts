@@ -1,3 +1,4 @@
+import { messageOf } from '../base/message-of.ts';
 import { RecoveryPublicKey } from '../keys/recovery-key.ts';
 import { loadPem, type ConvertContext } from './convert.ts';
 import type { ConfigFile } from './schema.ts';
@@ -28,7 +29,7 @@ export async function convertRecovery(
   try {
     RecoveryPublicKey.ofPem(recoveryPublicKey);
   } catch (error) {
-    context.report(path, error instanceof Error ? error.message : String(error));
+    context.report(path, messageOf(error));
   }
   return { recoveryPublicKey };
 }

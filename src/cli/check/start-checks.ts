@@ -3,6 +3,7 @@ import { access, constants, lstat, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 
+import { messageOf } from '../../base/message-of.ts';
 import type { ConfigProblem } from '../../config/problem.ts';
 import type { Settings, TlsSettings } from '../../config/settings.ts';
 import { openKey } from '../../wire.ts';
@@ -93,6 +94,6 @@ function checkTls({ cert, key, clientCa }: TlsSettings, { problems, warnings }: 
 }
 
 function problem(path: string, error: unknown): ConfigProblem {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { source: 'configuration', path, message };
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/message-of.ts';
 import type { BackendSettings, KeySettings, Settings } from '../../config/settings.ts';
 import { judge } from '../../maintenance/backend-probe/verdict.ts';
 import { probeBackend, type Finding } from '../../maintenance/backend-probe/probe-backend.ts';
@@ -70,7 +71,7 @@ export async function examineBackend(
     }
   } catch (error) {
     if (signal.aborted) throw error;
-    return { ...about, findings: [], problems: [reasonOf(error)], advice: [] };
+    return { ...about, findings: [], problems: [messageOf(error)], advice: [] };
   }
 }
 
@@ -95,15 +96,11 @@ export async function examineKey(name: string, key: KeySettings, signal: AbortSi
     signal.throwIfAborted();
     if (isMissingFile(error))
       return { ...about, problems: [], advice: ['no keyring yet: it is made at the first start'] };
-    return { ...about, problems: [reasonOf(error)], advice: [] };
+    return { ...about, problems: [messageOf(error)], advice: [] };
   }
 }
 
 function isMissingFile(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return ('code' in error && error.code === 'ENOENT') || isMissingFile(error.cause);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/message-of.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { KeyDescription, KeyProvider } from '../../keys/key-provider.ts';
 import { printable } from '../cli-io.ts';
@@ -68,7 +69,7 @@ async function reportKey({ keys, policies }: Settings, open: OpenProvider, name:
       rotates: provider.rotate !== undefined,
     };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return { ...known, ok: false, reason, versions: [], rotates: false };
   } finally {
     await provider?.close();

@@ -1,8 +1,9 @@
+import { messageOf } from '../../base/message-of.ts';
 import { KeyError } from '../../keys/key-provider.ts';
 
 /** What is said of an object that could not be opened or decrypted. */
 export function failureMessage(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (!(error instanceof KeyError) || error.code !== 'wrong_key') return message;
   return `${message}. Were these its bucket and key, and is this its keyring?`;
 }

@@ -1,5 +1,6 @@
 import { DecryptCommand, DescribeKeyCommand, EncryptCommand, type KeyMetadata } from '@aws-sdk/client-kms';
 
+import { messageOf } from '../../base/message-of.ts';
 import type { Health } from '../../base/health.ts';
 import { SecretBytes } from '../../crypto/secret-bytes.ts';
 import { closedError, isUnavailable, wrongKeyError } from '../key-errors.ts';
@@ -113,7 +114,7 @@ export class AwsKmsKey implements KeyProvider {
       return reason === undefined ? { ok: true } : { ok: false, reason: `key ${this.#options.keyId} ${reason}` };
     } catch (error) {
       const isAway = !this.#closed && isUnavailable(error);
-      return { ok: false, reason: error instanceof Error ? error.message : String(error), isAway };
+      return { ok: false, reason: messageOf(error), isAway };
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/message-of.ts';
 import { KeyError } from '../key-provider.ts';
 import type { VaultClient } from './vault-client.ts';
 
@@ -19,7 +20,7 @@ export async function explainFailure(
   address: string,
   { failure, signal }: { readonly failure: unknown; readonly signal: AbortSignal | undefined },
 ): Promise<string> {
-  const said = failure instanceof Error ? failure.message : String(failure);
+  const said = messageOf(failure);
   // A server that does not answer has nothing to say of itself.
   const answered = failure instanceof KeyError && (failure.code !== 'unavailable' || failure.cause === undefined);
   if (!answered) return said;

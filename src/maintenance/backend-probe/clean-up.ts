@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/message-of.ts';
 import { S3Error } from '../../s3/s3-error.ts';
 import type { CallOptions } from '../../store/object-store.ts';
 import type { ProbeClient } from './probe.ts';
@@ -33,7 +34,7 @@ async function attempt(left: string[], what: string, removing: Promise<void>): P
     await removing;
   } catch (error) {
     if (error instanceof S3Error && error.code === 'NoSuchBucket') return;
-    left.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    left.push(`${what}: ${messageOf(error)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/message-of.ts';
 import type { ListedVersion, ObjectStore } from '../../store/object-store.ts';
 import { ObjectRewrapper, type RewrapChoice, type RewrapKeys } from './object-rewrapper.ts';
 import { concurrently, Pace } from './pace.ts';
@@ -133,7 +134,7 @@ class RewrapStep {
       else await this.#old(version, signal);
     } catch (error) {
       if (signal.aborted || concernsAll(error)) throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       tally.fail({ key: version.key, code: codeOf(error), message });
       observer.failed(version.key, error);
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/message-of.ts';
 import { CodedError } from '../../base/coded-error.ts';
 import { s3Error, S3Error } from '../../s3/s3-error.ts';
 
@@ -29,7 +30,7 @@ export function asStoreFault(error: unknown): S3Error {
 export function asOpenError(error: unknown, root: string): StoreOpenError {
   const cause = error instanceof S3Error ? error.cause : error;
   if (cause instanceof StoreOpenError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new StoreOpenError('cannot_open', `cannot open the store under ${root}: ${reason}`, { cause });
 }
 
