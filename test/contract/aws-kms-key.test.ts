@@ -17,7 +17,7 @@ keyProviderContract(
         keyId,
         previousKeyIds,
         region: 'eu-central-1',
-        endpoint: kms.endpoint,
+        endpoint: kms.address,
         credentials: { accessKeyId: 'AKIATEST', secretAccessKey: 'test' },
         timeoutMs: 2000,
         retries: 1,

@@ -52,7 +52,7 @@ describe('credentials for AWS KMS', () => {
       keyId: 'alias/s3eg',
       previousKeyIds: [],
       region: 'eu-central-1',
-      endpoint: kms.endpoint,
+      endpoint: kms.address,
       timeoutMs: 5000,
       retries: 0,
       ...options,
@@ -100,7 +100,7 @@ describe('credentials for AWS KMS', () => {
       keyId: 'alias/s3eg',
       previousKeyIds: [],
       region: 'eu-central-1',
-      endpoint: kms.endpoint,
+      endpoint: kms.address,
       timeoutMs: 5000,
       retries: 0,
     });

@@ -3,9 +3,10 @@
  * the JSON protocol over HTTP; signatures are not looked at.
  */
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+
+import { FakeServer } from './fake-server.ts';
 
 type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'PendingImport';
 
@@ -43,7 +44,7 @@ const region = 'eu-central-1';
 const account = '111122223333';
 
 /** A server of the fake; `answers` decides before the service does. */
-export class FakeKms implements AsyncDisposable {
+export class FakeKms extends FakeServer {
   /** Operations in the order in which they were asked for. */
   readonly calls: string[] = [];
   /** Access key ids that signed them. */
@@ -56,37 +57,11 @@ export class FakeKms implements AsyncDisposable {
   isSilent = false;
   readonly #keys = new Map<string, FakeKey>();
   readonly #aliases = new Map<string, string>();
-  readonly #server: Server;
-  endpoint = '';
-
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#serve(request, response));
-  }
 
   static async start(): Promise<FakeKms> {
     const fake = new FakeKms();
     await fake.up();
     return fake;
-  }
-
-  /** Listens, on the same port as before. */
-  async up(): Promise<void> {
-    this.#server.listen(this.endpoint === '' ? 0 : Number(new URL(this.endpoint).port), '127.0.0.1');
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the fake does not listen');
-    this.endpoint = `http://127.0.0.1:${address.port}`;
-  }
-
-  /** Breaks all connections and refuses new ones. */
-  async down(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.down();
   }
 
   /** Makes a key and gives its ARN; a multi-Region key's id begins with `mrk-`. */
@@ -110,7 +85,7 @@ export class FakeKms implements AsyncDisposable {
     return this.calls.filter((call) => call === operation).length;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected override async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const operation = String(request.headers['x-amz-target']).replace('TrentService.', '');
     const body: Body = JSON.parse(await text(request));
     this.calls.push(operation);

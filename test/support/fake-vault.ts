@@ -3,9 +3,10 @@
  * real one is held to the same contract by test/key-services.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+
+import { FakeServer } from './fake-server.ts';
 
 interface TransitKey {
   readonly versions: Buffer[];
@@ -33,7 +34,7 @@ const missing: Answer = { status: 404, body: { errors: [] } };
 const denied: Answer = { status: 403, body: { errors: ['permission denied'] } };
 
 /** A server of the fake. */
-export class FakeVault implements AsyncDisposable {
+export class FakeVault extends FakeServer {
   readonly calls: VaultCall[] = [];
   /** Decides before the fake does; undefined: the fake answers. `silent` gives no answer at all. */
   intercept: (call: VaultCall) => Answer | 'silent' | undefined = () => undefined;
@@ -44,38 +45,12 @@ export class FakeVault implements AsyncDisposable {
   readonly tokens = new Set<string>();
   /** Lease of tokens that are given out at login, in seconds, and whether they can be renewed. */
   lease = { seconds: 0, renewable: false };
-  address = '';
   readonly #keys = new Map<string, TransitKey>();
-  readonly #server: Server;
-
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#serve(request, response));
-  }
 
   static async start(): Promise<FakeVault> {
     const fake = new FakeVault();
     await fake.up();
     return fake;
-  }
-
-  /** Listens, on the same port as before. */
-  async up(): Promise<void> {
-    this.#server.listen(this.address === '' ? 0 : Number(new URL(this.address).port), '127.0.0.1');
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the fake does not listen');
-    this.address = `http://127.0.0.1:${address.port}`;
-  }
-
-  /** Breaks all connections and refuses new ones. */
-  async down(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.down();
   }
 
   createKey(name: string, { derived = false, type = 'aes256-gcm96' } = {}): void {
@@ -98,7 +73,7 @@ export class FakeVault implements AsyncDisposable {
     return this.calls.filter((call) => call.path === path).length;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected override async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     const call: VaultCall = {
       method: request.method ?? '',

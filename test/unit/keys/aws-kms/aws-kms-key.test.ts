@@ -38,7 +38,7 @@ describe('a key of AWS KMS', () => {
       keyId: 'alias/s3eg',
       previousKeyIds: [],
       region: 'eu-central-1',
-      endpoint: kms.endpoint,
+      endpoint: kms.address,
       // As the settings are.
       credentials: Object.freeze({ accessKeyId: 'AKIATEST', secretAccessKey: secret }),
       timeoutMs: 1000,
@@ -238,7 +238,7 @@ describe('a key of AWS KMS', () => {
         name: 'aws',
         previousKeyIds: [],
         region: 'eu-central-1',
-        endpoint: kms.endpoint,
+        endpoint: kms.address,
         timeoutMs: 1000,
         retries: 0,
       });
