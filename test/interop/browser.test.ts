@@ -1,7 +1,7 @@
 /** A page in Chromium that uploads and reads across origins, as the bucket's CORS rules allow. */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 
@@ -13,7 +13,7 @@ import { plaintext } from './support/plaintext.ts';
 import { S3Agent, type S3Client } from './support/s3-client.ts';
 import { ownWorkspace } from './support/site.ts';
 import { clientScripts, systemProgram } from './support/tools.ts';
-import { digest, type Workspace } from './support/workspace.ts';
+import { digest, listen, type Workspace } from './support/workspace.ts';
 
 const bucket = 'browser';
 const uploadBytes = 3_000_001;
@@ -45,21 +45,10 @@ interface SignedForm {
 /** Serves the page at an origin of its own. */
 async function startOrigin(workspace: Workspace): Promise<string> {
   const page = await readFile(join(clientScripts, 'browser/page.html'));
-  const server: Server = createServer((_, response) => {
+  const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end(page);
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  workspace.defer(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => {
-      server.close(resolve);
-    });
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return `http://127.0.0.1:${address.port}`;
+  return await listen(server, workspace);
 }
 
 /** Calls a function of the page. */

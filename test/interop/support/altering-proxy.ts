@@ -2,7 +2,7 @@
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-import type { Workspace } from './workspace.ts';
+import { listen, type Workspace } from './workspace.ts';
 
 /** Starts it in front of `target`; gives its own endpoint. It ends with the workspace. */
 export async function startAlteringProxy(target: string, workspace: Workspace): Promise<string> {
@@ -15,18 +15,7 @@ export async function startAlteringProxy(target: string, workspace: Workspace): 
     forwarded.on('error', (error) => outgoing.destroy(error));
     incoming.pipe(forwarded);
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  workspace.defer(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => {
-      server.close(resolve);
-    });
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
-  return `http://127.0.0.1:${address.port}`;
+  return await listen(server, workspace);
 }
 
 async function passOn(answer: IncomingMessage, outgoing: ServerResponse): Promise<void> {
