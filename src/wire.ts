@@ -6,6 +6,7 @@ import { createAdminHandler } from './admin/admin-handler.ts';
 import type { HealthCheck } from './admin/readiness.ts';
 import { tidedOver } from './admin/tided-over.ts';
 import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
+import { cryptoInUse } from './crypto/crypto-in-use.ts';
 import { HttpServer } from './http/server.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import { DualReadWindow } from './keys/dual-read-window.ts';
@@ -24,7 +25,7 @@ import { KnownParts } from './operations/known-parts.ts';
 import { FirstPartSizes } from './operations/part-placement.ts';
 import { createS3Handler } from './operations/pipeline.ts';
 import { globMatch } from './policy/glob.ts';
-import type { Policy } from './policy/policy.ts';
+import { resolveSuites, type ConfiguredPolicy } from './policy/policy.ts';
 import { PolicySet } from './policy/policy-set.ts';
 import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
@@ -80,7 +81,9 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     ...recoveryOf(settings),
   });
   opened.defer(() => dataKeys.close());
-  const policies = PolicySet.of(settings.policies);
+  const inUse = cryptoInUse(settings.crypto);
+  telemetry.cryptoChosen({ ...inUse, hardware: settings.crypto.hardware });
+  const policies = PolicySet.of(resolveSuites(settings.policies, inUse.suite));
   const { prefix, bucket } = settings.multipart;
   const canaries = new CanaryGuard({ keys, prefix, ...(bucket === undefined ? {} : { bucket }) });
   await checkCanaries(settings, { canaries, backends, policies, logger });
@@ -204,7 +207,7 @@ export async function openStores(settings: Settings): Promise<OpenedStores> {
     stores: new Map(Array.from(backends, ([name, { store }]) => [name, store])),
     keys: new Map(Array.from(keys, ([name, { unrestricted }]) => [name, unrestricted])),
     backendsOf: (name) => {
-      const isKept = ({ match: { buckets } }: Policy): boolean =>
+      const isKept = ({ match: { buckets } }: ConfiguredPolicy): boolean =>
         buckets.length === 0 || buckets.some((pattern) => globMatch(pattern, name));
       return [...new Set(settings.policies.filter(isKept).map((policy) => policy.backend))];
     },

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 
 import { loadSettings } from '../config/load.ts';
+import { cryptoInUse } from '../crypto/crypto-in-use.ts';
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/problem.ts';
 import { findRisks } from './check/risks.ts';
 import { describeServed, servedText, type Served } from './check/served.ts';
@@ -12,6 +13,7 @@ import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
 import { exitCode } from './exit-code.ts';
+import { applyHardwareSetting } from './hardware-setting.ts';
 
 interface CheckOptions extends ConfigOption {
   readonly json?: true;
@@ -48,12 +50,13 @@ async function check(io: CliIo, options: CheckOptions): Promise<CheckReport> {
   await mustBeReadable(io, options);
   try {
     const { settings, warnings } = await loadSettings(loadOptions(io, options));
+    applyHardwareSetting(settings.crypto);
     const start = await checkStart(settings);
     return {
       ok: start.problems.length === 0,
       problems: start.problems,
       warnings: [...warnings, ...findRisks(settings), ...start.warnings],
-      served: describeServed(settings, start.keyVersions),
+      served: describeServed(settings, { ...start, crypto: cryptoInUse(settings.crypto) }),
     };
   } catch (error) {
     if (error instanceof ConfigError) return { ok: false, problems: error.problems, warnings: [] };

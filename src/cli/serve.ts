@@ -8,6 +8,7 @@ import type { CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
 import { exitCode } from './exit-code.ts';
+import { applyHardwareSetting } from './hardware-setting.ts';
 import { signalExitCodes, StopSignals } from './stop-signals.ts';
 
 /** `s3eg serve`, which is also `npm start`. */
@@ -23,7 +24,7 @@ export function serveCommand(io: CliIo, setExitCode: SetExitCode): Command {
 
 async function serve(io: CliIo, options: ConfigOption): Promise<number> {
   using stop = new StopSignals();
-  const loaded = await loadSettings({ ...loadOptions(io, options), firstStart: true });
+  const loaded = await loadToServe(io, options);
   const gateway = await startOrStop(loaded, stop);
   if (gateway === undefined) return signalExitCodes[stop.received ?? 'SIGTERM'];
   announce(io, loaded, gateway);
@@ -31,6 +32,15 @@ async function serve(io: CliIo, options: ConfigOption): Promise<number> {
   gateway.logger.info('draining', { signal: stop.received });
   await gateway.close();
   return exitCode.fine;
+}
+
+/** The settings, in a process that `crypto.hardware` holds for. */
+async function loadToServe(io: CliIo, options: ConfigOption): Promise<LoadedSettings> {
+  const loaded = await loadSettings(loadOptions(io, options));
+  applyHardwareSetting(loaded.settings.crypto);
+  if (loaded.settings.credentials.length > 0) return loaded;
+  // Only now: credentials that are made are shown once, by the process that stays.
+  return loadSettings({ ...loadOptions(io, options), firstStart: true });
 }
 
 /** The gateway; undefined where a signal came before it was there. What has been begun by then ends with the process. */

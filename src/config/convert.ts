@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 
-import type { Policy } from '../policy/policy.ts';
+import type { ConfiguredPolicy, SuiteSetting } from '../policy/policy.ts';
 import { readTextFile, reasonOf } from './placeholders.ts';
 import type { BackendSection, ConfigFile, PolicyFile } from './schema.ts';
 import type { BackendSettings, TlsSettings } from './settings.ts';
@@ -94,8 +94,15 @@ export async function convertBackend(
   };
 }
 
-/** Converts one policy, with the first backend and key where it names none. */
-export function convertPolicy(file: PolicyFile, defaults: { readonly backend: string; readonly key: string }): Policy {
+/** What a policy has where it names none: the first backend and key, and the suite of `crypto`. */
+export interface PolicyDefaults {
+  readonly backend: string;
+  readonly key: string;
+  readonly suite: SuiteSetting;
+}
+
+/** Converts one policy. */
+export function convertPolicy(file: PolicyFile, defaults: PolicyDefaults): ConfiguredPolicy {
   const { encryption } = file;
   return {
     name: file.name,
@@ -104,7 +111,7 @@ export function convertPolicy(file: PolicyFile, defaults: { readonly backend: st
     encryption: {
       mode: encryption.mode,
       key: encryption.key ?? defaults.key,
-      suite: encryption.suite,
+      suite: encryption.suite ?? defaults.suite,
       segmentSizeBytes: encryption.segmentSize,
       unencryptedReads: encryption.unencryptedReads,
       etag: encryption.etag,

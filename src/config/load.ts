@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { PolicyError, PolicySet } from '../policy/policy-set.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { ConfiguredPolicy } from '../policy/policy.ts';
 import { convertBackend, type ConvertContext, convertPolicy, convertTls, isLoopback } from './convert.ts';
 import { convertKey } from './convert-keys.ts';
 import { convertRecovery, rotationSchedules } from './convert-rotation.ts';
@@ -147,6 +147,7 @@ class SettingsLoader {
         maxBytes: dataKeyCache.maxBytes,
         offlineTtlMs: dataKeyCache.offlineTtl,
       },
+      crypto: config.crypto,
       ...(await convertRecovery(config, context)),
       rotationSchedules: rotationSchedules(config, keys.keys()),
       multipart: {
@@ -190,10 +191,11 @@ class SettingsLoader {
     config: ConfigFile,
     source: YamlSource,
     named: { readonly backends: ReadonlyMap<string, unknown>; readonly keys: ReadonlyMap<string, unknown> },
-  ): Promise<readonly Policy[]> {
+  ): Promise<readonly ConfiguredPolicy[]> {
     const backendNames = [...named.backends.keys()];
     const keyNames = [...named.keys.keys()];
-    const defaults = { backend: backendNames[0] ?? '', key: keyNames[0] ?? '' };
+    const { suite } = config.crypto;
+    const defaults = { backend: backendNames[0] ?? '', key: keyNames[0] ?? '', suite };
     if (config.policies === undefined) return [convertPolicy(policySchema.parse({ name: 'default' }), defaults)];
     const located = Array.isArray(config.policies)
       ? config.policies.map((policy, index) => ({ source, path: ['policies', index], policy }))
@@ -259,7 +261,7 @@ class SettingsLoader {
     return located;
   }
 
-  #refuseAmbiguity(policies: readonly Policy[], located: readonly LocatedPolicy[]): void {
+  #refuseAmbiguity(policies: readonly ConfiguredPolicy[], located: readonly LocatedPolicy[]): void {
     try {
       PolicySet.of(policies);
     } catch (error) {

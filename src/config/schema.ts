@@ -142,11 +142,13 @@ const filesystemBackend = z.strictObject({
   root: text(4096).describe('Directory of the objects; made where it does not exist.'),
 });
 
+const suite = z.enum(['auto', 'aes-256-gcm', 'chacha20-poly1305']);
+
 const encryption = z
   .strictObject({
     mode: z.enum(['required', 'off']).prefault('required').describe('`off` stores and reads objects as they are.'),
     key: text(64).optional().describe('Name under `keys`; default: the first one.'),
-    suite: z.enum(['aes-256-gcm', 'chacha20-poly1305']).prefault('aes-256-gcm').describe('Cipher of new objects.'),
+    suite: suite.optional().describe('Cipher of new objects; default: `crypto.suite`.'),
     segmentSize: size({ min: '64KiB', max: '1MiB' })
       .refine((bytes) => Number.isInteger(Math.log2(bytes)), 'must be a power of two')
       .prefault('64KiB')
@@ -240,6 +242,24 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('How long data keys are kept in memory.'),
+  crypto: z
+    .strictObject({
+      suite: suite
+        .prefault('auto')
+        .describe(
+          'Cipher of new objects of policies that name none; `auto` is `aes-256-gcm`, but on a machine that has no ' +
+            'instructions for it and is clearly faster with `chacha20-poly1305`. Every gateway reads both.',
+        ),
+      hardware: z
+        .enum(['auto', 'off'])
+        .prefault('auto')
+        .describe(
+          "`off` does without the CPU's instructions for AES, GHASH and SHA, TLS included: the gateway starts itself anew " +
+            'with `OPENSSL_ia32cap` or `OPENSSL_armcap` set. To tell whether they are to blame; it costs most of the speed.',
+        ),
+    })
+    .prefault({})
+    .describe('Ciphers and what computes them; `s3eg_crypto_info` shows what is in use.'),
   recovery: z
     .strictObject({
       publicKeyFile: text(16_384).describe(

@@ -1,5 +1,5 @@
 import type { Grant } from '../policy/grants.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { ConfiguredPolicy, SuiteSetting } from '../policy/policy.ts';
 import type { StoreQuirks } from '../store/quirks.ts';
 
 export type { Grant };
@@ -116,6 +116,13 @@ export interface DataKeyCacheSettings {
   readonly offlineTtlMs: number;
 }
 
+export interface CryptoSettings {
+  /** For policies that name none. */
+  readonly suite: SuiteSetting;
+  /** Whether OpenSSL may use the CPU's instructions for ciphers and hashes. */
+  readonly hardware: 'auto' | 'off';
+}
+
 export interface ListenSettings {
   readonly host: string;
   readonly port: number;
@@ -136,12 +143,13 @@ export interface Settings {
   readonly backends: ReadonlyMap<string, BackendSettings>;
   readonly keys: ReadonlyMap<string, KeySettings>;
   readonly dataKeyCache: DataKeyCacheSettings;
+  readonly crypto: CryptoSettings;
   /** PEM text of the public key that bucket keys are sealed for a second time. */
   readonly recoveryPublicKey?: string;
   /** When keys are rotated (cron), by the names of those that are. */
   readonly rotationSchedules: ReadonlyMap<string, string>;
   readonly multipart: { readonly ledger: 'store'; readonly prefix: string; readonly bucket?: string };
-  readonly policies: readonly Policy[];
+  readonly policies: readonly ConfiguredPolicy[];
   readonly telemetry: {
     readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
     readonly metrics: { readonly bucketLabels: readonly string[] };

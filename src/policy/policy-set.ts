@@ -31,9 +31,12 @@ interface Pattern {
   readonly rank: number;
 }
 
+/** What a set needs to know of a policy. */
+type Matching = Pick<Policy, 'name' | 'match'>;
+
 /** One bucket pattern of a policy, with the policy's other conditions. */
-interface Rule {
-  readonly policy: Policy;
+interface Rule<Entry extends Matching = Matching> {
+  readonly policy: Entry;
   readonly bucket: Pattern;
   readonly prefixes: readonly Pattern[];
   readonly accessKeys: readonly Pattern[];
@@ -62,20 +65,20 @@ function tiePattern(left: readonly Pattern[], right: readonly Pattern[]): boolea
  * The policies of a gateway and the one decision that they give for a request. The narrowest wins: by bucket, then by
  * prefix, then by access key. A set in which two policies could win at once cannot be made.
  */
-export class PolicySet {
+export class PolicySet<Entry extends Matching = Policy> {
   /** Rules on one bucket by its name, and all others, narrowest bucket first. */
-  readonly #exact = new Map<string, Rule[]>();
-  readonly #patterns: readonly Rule[];
-  readonly #policies: readonly Policy[];
+  readonly #exact = new Map<string, Rule<Entry>[]>();
+  readonly #patterns: readonly Rule<Entry>[];
+  readonly #policies: readonly Entry[];
 
   /** @throws PolicyError when two policies share a name or could win at once. */
-  static of(policies: readonly Policy[]): PolicySet {
+  static of<Entry extends Matching>(policies: readonly Entry[]): PolicySet<Entry> {
     return new PolicySet(policies);
   }
 
-  private constructor(policies: readonly Policy[]) {
+  private constructor(policies: readonly Entry[]) {
     this.#policies = policies;
-    const rules = policies.flatMap(rulesOf);
+    const rules = policies.flatMap((policy) => rulesOf(policy));
     refuseAmbiguity(policies, rules);
     for (const rule of rules) {
       if (rule.bucket.rank !== Number.POSITIVE_INFINITY) continue;
@@ -89,25 +92,25 @@ export class PolicySet {
   }
 
   /** All policies, in the order given. */
-  get policies(): readonly Policy[] {
+  get policies(): readonly Entry[] {
     return this.#policies;
   }
 
   /** The policy for a request; undefined where none matches. */
-  decide(query: PolicyQuery): Policy | undefined {
+  decide(query: PolicyQuery): Entry | undefined {
     return narrowest(this.#exact.get(query.bucket) ?? [], query) ?? narrowest(this.#patterns, query);
   }
 }
 
-function rulesOf(policy: Policy): Rule[] {
+function rulesOf<Entry extends Matching>(policy: Entry): Rule<Entry>[] {
   const prefixes = prefixPatternsOf(policy.match.prefixes);
   const accessKeys = patternsOf(policy.match.accessKeys);
   return patternsOf(policy.match.buckets).map((bucket) => ({ policy, bucket, prefixes, accessKeys }));
 }
 
 /** The best of the rules, which come with the narrowest bucket first. */
-function narrowest(rules: readonly Rule[], query: PolicyQuery): Policy | undefined {
-  let best: { rule: Rule; prefixRank: number; accessKeyRank: number } | undefined;
+function narrowest<Entry extends Matching>(rules: readonly Rule<Entry>[], query: PolicyQuery): Entry | undefined {
+  let best: { rule: Rule<Entry>; prefixRank: number; accessKeyRank: number } | undefined;
   for (const rule of rules) {
     if (best !== undefined && rule.bucket.rank < best.rule.bucket.rank) break;
     if (!globMatch(rule.bucket.text, query.bucket)) continue;
@@ -123,7 +126,7 @@ function narrowest(rules: readonly Rule[], query: PolicyQuery): Policy | undefin
   return best?.rule.policy;
 }
 
-function refuseAmbiguity(policies: readonly Policy[], rules: readonly Rule[]): void {
+function refuseAmbiguity(policies: readonly Matching[], rules: readonly Rule[]): void {
   const names = new Set<string>();
   for (const { name } of policies) {
     if (names.has(name)) throw new PolicyError('duplicate_name', `two policies are called "${name}"`, [name, name]);

@@ -7,11 +7,14 @@ export interface PolicyMatch {
 
 export type CipherSuite = 'aes-256-gcm' | 'chacha20-poly1305';
 
-export interface EncryptionSettings {
+/** A suite as it is configured: `auto` is resolved at start, by what the machine can do. */
+export type SuiteSetting = CipherSuite | 'auto';
+
+export interface EncryptionSettings<Suite extends SuiteSetting = CipherSuite> {
   readonly mode: 'required' | 'off';
   /** Name under `keys:`. */
   readonly key: string;
-  readonly suite: CipherSuite;
+  readonly suite: Suite;
   /** Plaintext bytes per segment: a power of two from 65 536 to 1 048 576. */
   readonly segmentSizeBytes: number;
   /** Whether a read may return an object that is not in format 1. */
@@ -21,11 +24,22 @@ export interface EncryptionSettings {
 }
 
 /** One policy file: which requests it is for, where their objects live, how they are encrypted. */
-export interface Policy {
+export interface Policy<Suite extends SuiteSetting = CipherSuite> {
   readonly name: string;
   readonly match: PolicyMatch;
   /** Name under `backends:`. */
   readonly backend: string;
-  readonly encryption: EncryptionSettings;
+  readonly encryption: EncryptionSettings<Suite>;
   readonly limits: { readonly maxObjectBytes: number };
+}
+
+/** A policy as it stands in the configuration. */
+export type ConfiguredPolicy = Policy<SuiteSetting>;
+
+/** The policies with `suite` where they leave it open. */
+export function resolveSuites(policies: readonly ConfiguredPolicy[], suite: CipherSuite): readonly Policy[] {
+  return policies.map((policy) => {
+    const { encryption } = policy;
+    return { ...policy, encryption: { ...encryption, suite: encryption.suite === 'auto' ? suite : encryption.suite } };
+  });
 }

@@ -36,6 +36,11 @@ export const logFieldNames = [
   'signal',
   'version',
   'count',
+  'suite',
+  'hardware',
+  'instructions',
+  'aes_mb_per_second',
+  'chacha_mb_per_second',
 ] as const;
 
 /** Name of a log field. */

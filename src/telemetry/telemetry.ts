@@ -91,6 +91,18 @@ export interface ListenerError {
   readonly error: unknown;
 }
 
+/** What encrypts in this process. */
+export interface CryptoInUse {
+  /** Of new objects whose policy names none. */
+  readonly suite: string;
+  /** The setting `crypto.hardware`. */
+  readonly hardware: 'auto' | 'off';
+  /** Of the CPU, for ciphers and hashes; undefined where the system does not say. */
+  readonly instructions: readonly string[] | undefined;
+  /** Measured on one core, by suite. */
+  readonly bytesPerSecond: Readonly<Record<'aes-256-gcm' | 'chacha20-poly1305', number>>;
+}
+
 /** What Telemetry is made of. */
 export interface TelemetryOptions {
   readonly logger: Logger;
@@ -104,6 +116,8 @@ export interface TelemetryOptions {
 export class Telemetry {
   readonly logger: Logger;
   readonly #bucketLabels: ReadonlySet<string>;
+  readonly #cryptoInfo: Gauge<'suite' | 'hardware' | 'instructions'>;
+  readonly #cryptoRate: Gauge<'suite'>;
   readonly #requests: Counter<'operation' | 'status'>;
   readonly #requestDuration: Histogram<'operation'>;
   readonly #inFlight: Gauge<never>;
@@ -123,6 +137,8 @@ export class Telemetry {
     this.logger = logger;
     this.#bucketLabels = new Set(bucketLabels);
     registry.gauge(metricCatalogue.buildInfo).set({ version, runtime: process.version }, 1);
+    this.#cryptoInfo = registry.gauge(metricCatalogue.cryptoInfo);
+    this.#cryptoRate = registry.gauge(metricCatalogue.cryptoRate);
     this.#requests = registry.counter(metricCatalogue.requests);
     this.#requestDuration = registry.histogram(metricCatalogue.requestDuration);
     this.#inFlight = registry.gauge(metricCatalogue.requestsInFlight);
@@ -137,6 +153,19 @@ export class Telemetry {
     this.#backendRequests = registry.counter(metricCatalogue.backendRequests);
     this.#backendDuration = registry.histogram(metricCatalogue.backendRequestDuration);
     this.#listenerErrors = registry.counter(metricCatalogue.listenerErrors);
+  }
+
+  /** The gateway found out what it encrypts with: once, at its start. */
+  cryptoChosen({ suite, hardware, instructions, bytesPerSecond }: CryptoInUse): void {
+    const named = instructions?.join(' ') ?? 'unknown';
+    const shown = { suite, hardware, instructions: named === '' ? 'none' : named };
+    this.#cryptoInfo.set(shown, 1);
+    for (const [measured, rate] of Object.entries(bytesPerSecond)) this.#cryptoRate.set({ suite: measured }, rate);
+    this.logger.info('ciphers measured', {
+      ...shown,
+      aes_mb_per_second: Math.round(bytesPerSecond['aes-256-gcm'] / 1e6),
+      chacha_mb_per_second: Math.round(bytesPerSecond['chacha20-poly1305'] / 1e6),
+    });
   }
 
   /** A request came; `requestFinished` must follow. */

@@ -42,7 +42,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
         if (entry.message === 'admin listener started') npm.kill(signal);
       }
       assert.deepEqual(await exited, [0, null]);
-      assert.deepEqual(messages, ['gateway started', 'admin listener started', 'draining']);
+      assert.deepEqual(messages, ['ciphers measured', 'gateway started', 'admin listener started', 'draining']);
       assert.ok(address !== undefined);
       await assert.rejects(connect(address), { code: 'ECONNREFUSED' }, 'nothing is left that listens');
     },

@@ -1,4 +1,5 @@
 import type { BackendSettings, Credential, KeySettings, Settings } from '../../config/settings.ts';
+import type { CryptoInUse } from '../../crypto/crypto-in-use.ts';
 import { byteText } from '../byte-text.ts';
 
 type Policy = Settings['policies'][number];
@@ -10,6 +11,7 @@ export interface Served {
   readonly credentials: readonly Omit<Credential, 'secretAccessKey'>[];
   readonly backends: readonly ServedBackend[];
   readonly keys: readonly ServedKey[];
+  readonly crypto: CryptoInUse;
   /** In the order of the configuration; the narrowest match wins. */
   readonly policies: readonly Policy[];
   /** Whether every request matches some policy; others are refused. */
@@ -33,9 +35,17 @@ interface ServedKey {
   readonly versions?: number;
 }
 
+/** What was found out beyond the settings. */
+interface Found {
+  /** Versions in the keyring of each key that has one. */
+  readonly keyVersions: ReadonlyMap<string, number>;
+  readonly crypto: CryptoInUse;
+}
+
 /** Describes the effective settings, defaults included. Pure. */
-export function describeServed(settings: Settings, keyVersions: ReadonlyMap<string, number>): Served {
-  const { listen, admin, policies } = settings;
+export function describeServed(settings: Settings, { keyVersions, crypto }: Found): Served {
+  const { listen, admin } = settings;
+  const policies = settings.policies.map((policy) => withSuite(policy, crypto.suite));
   return {
     s3: addressOf(listen.tls === undefined ? 'http' : 'https', listen),
     admin: addressOf('http', admin),
@@ -50,9 +60,15 @@ export function describeServed(settings: Settings, keyVersions: ReadonlyMap<stri
       const { type, readPrevious } = key;
       return { name, type, at: placeOf(key), readPrevious, ...(versions === undefined ? {} : { versions }) };
     }),
+    crypto,
     policies,
     everythingMatches: policies.some(({ match }) => Object.values(match).every(matchesAll)),
   };
+}
+
+function withSuite(policy: Policy, suite: CryptoInUse['suite']): Policy {
+  const { encryption } = policy;
+  return encryption.suite === 'auto' ? { ...policy, encryption: { ...encryption, suite } } : policy;
 }
 
 function placeOf(key: KeySettings): string {
@@ -79,6 +95,7 @@ export function servedText(served: Served): readonly string[] {
     ...served.backends.map(({ name, type, at }) => `  ${name}: ${type}, ${at}`),
     'Keys',
     ...served.keys.map(keyLine),
+    ...cipherLines(served.crypto),
     'Policies (the narrowest match wins)',
     ...served.policies.map(policyLine),
     ...(served.everythingMatches ? [] : ['  everything else: refused']),
@@ -98,6 +115,16 @@ function keyLine({ name, type, at, readPrevious, versions }: ServedKey): string 
   if (versions === undefined && type === 'local') held.push('not made yet');
   const details = [...held, `the current one and ${readPrevious} before it can be read`].join('; ');
   return `  ${name}: ${type}, ${at} (${details})`;
+}
+
+function cipherLines({ suite, instructions, bytesPerSecond }: CryptoInUse): string[] {
+  const named = instructions === undefined ? 'not known' : instructions.join(' ') || 'none';
+  const rates = Object.entries(bytesPerSecond).map(([name, rate]) => `${name} ${Math.round(rate / 1e6)} MB/s`);
+  return [
+    'Ciphers',
+    `  ${suite} where a policy names none; a core of this machine: ${rates.join(', ')}`,
+    `  instructions of the CPU in use: ${named}`,
+  ];
 }
 
 function policyLine({ name, match, backend, encryption, limits }: Policy): string {
