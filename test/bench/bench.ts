@@ -1,101 +1,79 @@
-/**
- * `npm run bench`: CPU, throughput and memory of the shipped gateway beside those of MinIO itself, in the same run and
- * under the same load (docs/performance.md). `--quick` for a first look, `--rounds N`, `--only TEXT` for some loads,
- * `--only listing` for pages of a bucket of 100 000 objects.
- */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+/** `npm run bench`: what the shipped gateway costs beside MinIO itself, in the same run and under the same load (docs/PERFORMANCE.md). */
+import { globSync, readFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { fill, listingRounds, listingTable } from './listing.ts';
-import { measure, type Load, type Sample } from './measure.ts';
-import { table } from './report.ts';
-import { makeBucket, minioBinary, startGateway, startMinio, type Target } from './targets.ts';
+import { minioBinary } from './minio.ts';
+import { tables } from './report.ts';
+import { describeRun, type Run, type Sample } from './results.ts';
+import type { Bench, Scenario } from './scenario.ts';
+import { choose } from './scenarios.ts';
 
-const mebibyte = 2 ** 20;
+const help = `npm run bench -- [options]
+  --only A,B         names of scenarios, or parts of names of loads; "all" for those too that take long
+  --rounds N         how often each load is measured on each target (default 5, quick 2)
+  --quick            less of everything
+  --against DIR      measure the gateway of another checkout in the same rounds
+  --minutes N        length of the soak (default 10)`;
 
-function loads(isQuick: boolean): readonly Load[] {
-  const large = { objectBytes: 32 * mebibyte, connections: 4, requests: isQuick ? 12 : 32, keys: 4, verify: false };
-  const small = { objectBytes: 4096, connections: 8, requests: isQuick ? 1000 : 4000, keys: 64, verify: false };
-  return [
-    { name: '32 MiB PUT', job: { ...large, method: 'PUT', signedPayload: false } },
-    { name: '32 MiB PUT, SHA-256 signed', job: { ...large, method: 'PUT', signedPayload: true } },
-    { name: '32 MiB GET', job: { ...large, method: 'GET', signedPayload: false } },
-    { name: '4 KiB PUT', job: { ...small, method: 'PUT', signedPayload: false } },
-    { name: '4 KiB PUT, SHA-256 signed', job: { ...small, method: 'PUT', signedPayload: true } },
-    { name: '4 KiB GET', job: { ...small, method: 'GET', signedPayload: false } },
-  ];
-}
-
-/** Stores every object, reads it back and compares it: also warms each target up. */
-async function prepare(target: Target): Promise<void> {
-  await makeBucket(target);
-  for (const [objectBytes, keys] of [
-    [32 * mebibyte, 4],
-    [4096, 64],
-  ] as const) {
-    const job = { objectBytes, keys, connections: 2, requests: keys, signedPayload: true, verify: true };
-    await measure(target, { name: 'store', job: { ...job, method: 'PUT' } }, 0);
-    await measure(target, { name: 'compare', job: { ...job, method: 'GET' } }, 0);
-    if (objectBytes === 4096) {
-      await measure(target, { name: 'warm', job: { ...job, method: 'PUT', verify: false, requests: 500 } }, 0);
-      await measure(target, { name: 'warm', job: { ...job, method: 'GET', verify: false, requests: 500 } }, 0);
-    }
-  }
-}
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    against: { type: 'string' },
+    minutes: { type: 'string', default: '10' },
+    help: { type: 'boolean', default: false },
+  },
+});
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, only: { type: 'string' } },
-  });
-  const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
-  const chosen = loads(values.quick).filter(({ name }) => name.includes(values.only ?? ''));
+  if (options.help) return console.log(help);
+  const chosen = choose(options.only);
   minioBinary();
-  const folder = mkdtempSync(join(process.env['S3EG_BENCH_DIR'] ?? tmpdir(), 's3eg-bench-'));
-  const targets: Target[] = [];
   const samples: Sample[] = [];
+  for (const [scenario, loads] of chosen) samples.push(...(await runScenario(scenario, loads)));
+  publish(describeRun(minioBinary(), { rounds: rounds(), ...options }, samples));
+}
+
+function rounds(): number {
+  const wanted = Number(options.rounds ?? (options.quick ? 2 : 5));
+  if (!Number.isInteger(wanted) || wanted < 1) throw new Error('--rounds takes a whole number from 1');
+  return wanted;
+}
+
+async function runScenario(scenario: Scenario, loads: readonly string[]): Promise<readonly Sample[]> {
+  const folder = mkdtempSync(join(process.env['S3EG_BENCH_DIR'] ?? tmpdir(), 's3eg-bench-'));
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const bench: Bench = {
+    folder,
+    rounds: rounds(),
+    isQuick: options.quick,
+    ...(options.against === undefined ? {} : { against: resolve(options.against) }),
+    soakMs: Number(options.minutes) * 60_000,
+    isWanted: (load) => loads.includes(load),
+    progress: (text) => console.error(`${scenario.name}: ${text}`),
+    stopAtEnd: (server) => stack.defer(() => server.stop()),
+  };
   try {
-    const minio = await startMinio(join(folder, 'minio'));
-    targets.push(minio);
-    const gateway = await startGateway(join(folder, 'gateway-minio'), minio);
-    targets.push(gateway);
-    if ('listing'.includes(values.only ?? '')) {
-      await fill(gateway, join(folder, 'minio', 'objects'), values.quick ? 10_000 : 100_000);
-      console.log(listingTable(await listingRounds(gateway, minio, rounds)));
-    }
-    if (chosen.length === 0) return;
-    targets.push(await startGateway(join(folder, 'gateway-embedded')));
-    for (const target of targets) await prepare(target);
-    for (let round = 1; round <= rounds; round += 1) {
-      for (const load of chosen) {
-        for (const target of targets) {
-          samples.push(await measure(target, load, round));
-          console.error(`round ${round}/${rounds}: ${load.name}, ${target.name}`);
-        }
-      }
-    }
-    publish(samples, rounds, minio.name);
-  } finally {
-    for (const target of targets.toReversed()) await target.stop();
-    rmSync(folder, { recursive: true, force: true });
+    return await scenario.run(bench);
+  } catch (error) {
+    for (const log of globSync(join(folder, '**/output.log'))) console.error(`${log}:\n${tail(log)}`);
+    throw error;
   }
 }
 
-function publish(samples: readonly Sample[], rounds: number, reference: string): void {
-  const ordered = samples.toSorted((a, b) => a.round - b.round);
-  console.log(table(ordered, reference));
-  const time = new Date().toISOString();
+function tail(file: string): string {
+  return readFileSync(file, 'utf8').split('\n').slice(-6).join('\n');
+}
+
+function publish(run: Run): void {
+  console.log(tables(run.samples));
   mkdirSync('bench-results', { recursive: true });
-  const file = join('bench-results', `${time.replaceAll(/[:.]/g, '-')}.json`);
-  const machine = {
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-    memoryBytes: totalmem(),
-    loadAverage: loadavg(),
-    node: process.version,
-  };
-  writeFileSync(file, `${JSON.stringify({ time, machine, rounds, samples }, undefined, 2)}\n`);
+  const file = join('bench-results', `${run.time.replaceAll(/[:.]/g, '-')}.json`);
+  writeFileSync(file, `${JSON.stringify(run, undefined, 2)}\n`);
   console.log(`\n${file}`);
 }
 

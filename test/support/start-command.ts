@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const repository = join(import.meta.dirname, '../..');
+const thisCheckout = join(import.meta.dirname, '../..');
 
 /**
  * What `npm start` gives to node: its options, and the program with its whole path. Tests and benchmarks start the gateway
- * with the same, from any directory, so that they see the configuration that is shipped.
+ * with the same, from any directory, so that they see the configuration that is shipped. `repository` may be another checkout.
  */
-export function startArguments(): readonly string[] {
+export function startArguments(repository = thisCheckout): readonly string[] {
   const { scripts }: { scripts: { start: string } } = JSON.parse(
     readFileSync(join(repository, 'package.json'), 'utf8'),
   );

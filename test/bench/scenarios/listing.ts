@@ -4,10 +4,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 
-import { measure } from './measure.ts';
-import { cpuSeconds } from './process-usage.ts';
-import { signedHead } from './sigv4.ts';
-import { makeBucket, type Target } from './targets.ts';
+import { measure } from '../measure.ts';
+import { cpuSeconds } from '../process-usage.ts';
+import { signedHead } from '../sigv4.ts';
+import { reference, subject, type Sample } from '../results.ts';
+import { startPair, type Bench, type Scenario } from '../scenario.ts';
+import { makeBucket, type Target } from '../target.ts';
 
 const pageKeys = 1000;
 const emptyHash = createHash('sha256').digest('hex');
@@ -19,21 +21,24 @@ interface Walk {
   readonly cpuSeconds: number;
 }
 
-/** How long the pages of one bucket take. */
-interface ListingResult {
-  readonly target: string;
-  readonly keys: number;
-  /** Medians over all rounds, of the whole bucket. */
-  readonly directMs: number;
-  readonly throughMs: number;
-  readonly cpuMsPerPage: number;
-}
+/** Pages of a bucket of 100 000 objects, listed to its end, through the gateway and straight from the server behind it. */
+export const listing: Scenario = {
+  name: 'listing',
+  loads: ['listing'],
+  isLong: true,
+  async run(bench) {
+    const [minio, ...gateways] = await startPair(bench);
+    for (const gateway of gateways)
+      await fill(gateway, join(bench.folder, 'minio', 'objects'), bench.isQuick ? 10_000 : 100_000);
+    return await listingRounds(bench, minio, gateways);
+  },
+};
 
 /**
  * Fills the bucket of `gateway`: one object goes through it, and the server's files of that object are copied, which for
  * MinIO is an object more (`<bucket>/<key>/xl.meta` does not hold the key), at a hundredth of what a request takes.
  */
-export async function fill(gateway: Target, serverFolder: string, objects: number): Promise<void> {
+async function fill(gateway: Target, serverFolder: string, objects: number): Promise<void> {
   await makeBucket(gateway);
   const job = { objectBytes: 1, keys: 1, requests: 1, connections: 1, signedPayload: false, verify: false };
   await measure(gateway, { name: 'fill', job: { ...job, method: 'PUT' } }, 0);
@@ -47,37 +52,30 @@ export async function fill(gateway: Target, serverFolder: string, objects: numbe
 }
 
 /**
- * Lists the bucket of `gateway` in pages of 1 000 keys, through it and straight from `server`, in turns.
+ * Lists the bucket of each gateway in pages of 1 000 keys, through it and straight from `server`, in turns.
  * @throws Error where the two do not list the same number of keys.
  */
-export async function listingRounds(gateway: Target, server: Target, rounds: number): Promise<ListingResult> {
-  const { bucket } = gateway;
-  const direct: Walk[] = [];
-  const through: Walk[] = [];
-  for (let round = 0; round <= rounds; round += 1) {
-    const pair = [await walk(server, bucket), await walk(gateway, bucket)] as const;
-    if (pair[0].keys !== pair[1].keys) throw new Error(`${pair[0].keys} keys directly, ${pair[1].keys} through`);
-    // The first round warms both up.
-    if (round === 0) continue;
-    direct.push(pair[0]);
-    through.push(pair[1]);
+async function listingRounds(bench: Bench, server: Target, gateways: readonly Target[]): Promise<readonly Sample[]> {
+  const samples: Sample[] = [];
+  for (let round = 0; round <= bench.rounds; round += 1) {
+    for (const gateway of gateways) {
+      const direct = await walk(server, gateway.bucket);
+      const through = await walk(gateway, gateway.bucket);
+      if (direct.keys !== through.keys) throw new Error(`${direct.keys} keys directly, ${through.keys} through`);
+      // The first round warms both up.
+      if (round === 0) continue;
+      if (gateway.name === subject) samples.push(sampleOf(reference, round, direct));
+      samples.push(sampleOf(gateway.name, round, through));
+    }
+    bench.progress(`round ${round} of ${bench.rounds}`);
   }
-  const keys = through[0]?.keys ?? 0;
-  return {
-    target: gateway.name,
-    keys,
-    directMs: median(direct.map(({ elapsedMs }) => elapsedMs)),
-    throughMs: median(through.map(({ elapsedMs }) => elapsedMs)),
-    cpuMsPerPage: (median(through.map((one) => one.cpuSeconds)) * 1000) / Math.ceil(keys / pageKeys),
-  };
+  return samples;
 }
 
-/** A line for the console. */
-export function listingTable({ target, keys, directMs, throughMs, cpuMsPerPage }: ListingResult): string {
-  return (
-    `listing ${keys} keys in pages of ${pageKeys}: ${directMs.toFixed(0)} ms directly, ${throughMs.toFixed(0)} ms by ` +
-    `${target}: ${(throughMs / directMs).toFixed(2)} times; ${cpuMsPerPage.toFixed(1)} ms of its CPU a page`
-  );
+function sampleOf(target: string, round: number, { elapsedMs, keys, cpuSeconds }: Walk): Sample {
+  const pages = Math.ceil(keys / pageKeys);
+  const figures = { elapsedMs, p50Ms: elapsedMs / pages, cpuMsPerRequest: (cpuSeconds * 1000) / pages };
+  return { load: 'listing', target, round, figures };
 }
 
 async function walk(target: Target, bucket: string): Promise<Walk> {
@@ -138,10 +136,4 @@ async function get(target: Target, bucket: string, token: string | undefined, ag
   sent.on('error', reject);
   sent.end();
   return await promise;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
 }
