@@ -7,7 +7,10 @@ import { parseArgs } from 'node:util';
 import { minioBinary } from './minio.ts';
 import { tables } from './report.ts';
 import { describeRun, type Run, type Sample } from './results.ts';
-import type { Bench, Scenario } from './scenario.ts';
+import type { Bench } from './scenario.ts';
+import { profileLoad, writeFlameGraphs, type LoadProfile } from './profile/profile.ts';
+import { sharesTable } from './profile/shares-table.ts';
+import { coreLoads } from './scenarios/core.ts';
 import { choose } from './scenarios.ts';
 
 const help = `npm run bench -- [options]
@@ -15,6 +18,7 @@ const help = `npm run bench -- [options]
   --rounds N         how often each load is measured on each target (default 5, quick 2)
   --quick            less of everything
   --against DIR      measure the gateway of another checkout in the same rounds
+  --profile          no measurement: flame graphs, and what the CPU time of each load goes into
   --minutes N        length of the soak (default 10)`;
 
 const { values: options } = parseArgs({
@@ -23,6 +27,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     against: { type: 'string' },
+    profile: { type: 'boolean', default: false },
     minutes: { type: 'string', default: '10' },
     help: { type: 'boolean', default: false },
   },
@@ -32,9 +37,23 @@ async function main(): Promise<void> {
   if (options.help) return console.log(help);
   const chosen = choose(options.only);
   minioBinary();
+  if (options.profile) return await profile();
   const samples: Sample[] = [];
-  for (const [scenario, loads] of chosen) samples.push(...(await runScenario(scenario, loads)));
+  for (const [scenario, loads] of chosen) {
+    samples.push(...(await inFolder(scenario.name, loads, (bench) => scenario.run(bench))));
+  }
   publish(describeRun(minioBinary(), { rounds: rounds(), ...options }, samples));
+}
+
+async function profile(): Promise<void> {
+  const only = options.only?.toLowerCase().split(',') ?? ['32 mib put', '32 mib get', '4 kib put', '4 kib get'];
+  const profiles: LoadProfile[] = [];
+  for (const load of coreLoads(options.quick)) {
+    if (!only.includes(load.name.toLowerCase())) continue;
+    profiles.push(await inFolder(load.name, [load.name], (bench) => profileLoad(bench, load)));
+  }
+  console.log(sharesTable(profiles));
+  console.log(writeFlameGraphs('bench-results', profiles).join('\n'));
 }
 
 function rounds(): number {
@@ -43,7 +62,8 @@ function rounds(): number {
   return wanted;
 }
 
-async function runScenario(scenario: Scenario, loads: readonly string[]): Promise<readonly Sample[]> {
+/** Runs something with a folder and servers of its own. */
+async function inFolder<T>(name: string, loads: readonly string[], run: (bench: Bench) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(process.env['S3EG_BENCH_DIR'] ?? tmpdir(), 's3eg-bench-'));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,11 +74,11 @@ async function runScenario(scenario: Scenario, loads: readonly string[]): Promis
     ...(options.against === undefined ? {} : { against: resolve(options.against) }),
     soakMs: Number(options.minutes) * 60_000,
     isWanted: (load) => loads.includes(load),
-    progress: (text) => console.error(`${scenario.name}: ${text}`),
+    progress: (text) => console.error(`${name}: ${text}`),
     stopAtEnd: (server) => stack.defer(() => server.stop()),
   };
   try {
-    return await scenario.run(bench);
+    return await run(bench);
   } catch (error) {
     for (const log of globSync(join(folder, '**/output.log'))) console.error(`${log}:\n${tail(log)}`);
     throw error;

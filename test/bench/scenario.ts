@@ -38,8 +38,7 @@ export interface Scenario {
 
 /** MinIO, and the gateway in front of it: of this checkout, and of the other one where there is one. */
 export async function startPair(bench: Bench): Promise<readonly [minio: Target, gateway: Target, ...Target[]]> {
-  const minio = await startMinio(join(bench.folder, 'minio'));
-  bench.stopAtEnd(minio);
+  const minio = await startBackend(bench);
   const gateway = await startSubject(bench, { name: subject, backend: minio });
   if (bench.against === undefined) return [minio, gateway];
   const { against: checkout } = bench;
@@ -47,6 +46,13 @@ export async function startPair(bench: Bench): Promise<readonly [minio: Target, 
   // A gateway refuses a server in which another key's canary is.
   cpSync(join(folderOf(bench, subject), 'data'), join(folderOf(bench, other), 'data'), { recursive: true });
   return [minio, gateway, await startSubject(bench, { name: other, backend: minio, checkout })];
+}
+
+/** A MinIO that ends with the scenario. */
+export async function startBackend(bench: Bench): Promise<Target> {
+  const minio = await startMinio(join(bench.folder, 'minio'));
+  bench.stopAtEnd(minio);
+  return minio;
 }
 
 /** A gateway that ends with the scenario, in a folder of its own, with its bucket made. */

@@ -5,7 +5,8 @@ import { interleaved, startPair, startSubject, store, type Bench, type Scenario 
 
 const mebibyte = 2 ** 20;
 
-function coreLoads(isQuick: boolean): readonly Load[] {
+/** Whole objects, large and small. */
+export function coreLoads(isQuick: boolean): readonly Load[] {
   const large = { objectBytes: 32 * mebibyte, connections: 4, requests: isQuick ? 16 : 32, keys: 4, verify: false };
   const small = { objectBytes: 4096, connections: 8, requests: isQuick ? 2000 : 4000, keys: 64, verify: false };
   return [
