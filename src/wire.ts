@@ -2,9 +2,13 @@ import { BlockList, isIPv6 } from 'node:net';
 
 import { messageOf } from './base/message-of.ts';
 import { FlowBudget } from './base/flow-budget.ts';
+import type { AdminRequest } from './admin/admin-answer.ts';
 import { createAdminHandler } from './admin/admin-handler.ts';
+import type { RotationObserver } from './admin/api.ts';
 import type { HealthCheck } from './admin/readiness.ts';
 import { tidedOver } from './admin/tided-over.ts';
+import { KeyAudit, type CanaryMismatch } from './audit/key-audit.ts';
+import { openAudit } from './audit/open-audit.ts';
 import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
 import { cryptoInUse } from './crypto/crypto-in-use.ts';
 import { HttpServer } from './http/server.ts';
@@ -31,7 +35,7 @@ import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { noQuirks } from './store/quirks.ts';
 import { S3Store } from './store/s3/s3-store.ts';
-import { createLogger, silentLogger, type Logger } from './telemetry/logger.ts';
+import { createLogger, silentLogger, standardLines, type Logger } from './telemetry/logger.ts';
 import { MetricsRegistry } from './telemetry/metrics.ts';
 import { registerKeyMetrics } from './telemetry/key-metrics.ts';
 import { registerProcessMetrics } from './telemetry/process-metrics.ts';
@@ -56,6 +60,8 @@ export interface RunningGateway {
   readonly s3: { readonly host: string; readonly port: number };
   readonly admin: { readonly host: string; readonly port: number };
   readonly logger: Logger;
+  /** Opens the files of audit events anew. */
+  reopenAudit(): void;
   /** Finishes running requests within the drain timeout, then releases everything; keys are zeroed. */
   close(): Promise<void>;
 }
@@ -67,25 +73,31 @@ export interface RunningGateway {
  */
 export async function startGateway(settings: Settings): Promise<RunningGateway> {
   const registry = new MetricsRegistry();
-  const logger = createLogger(settings.telemetry.logLevel);
+  const lines = standardLines();
+  const logger = createLogger(settings.telemetry.logLevel, lines);
   const { bucketLabels } = settings.telemetry.metrics;
   const telemetry = new Telemetry({ logger, registry, bucketLabels, version });
   const budget = new FlowBudget();
   // Where the start fails, everything that was opened before is closed again.
   await using opened = new AsyncDisposableStack();
+  const trail = await openAudit(settings.audit.sinks ?? [{ type: 'stdout' }], {
+    stream: { kind: 'stdout', write: (line) => lines.write(line) },
+    onWritten: (written) => telemetry.auditEvent(written),
+  });
+  opened.use(trail);
+  const audit = new KeyAudit(trail);
   const keys = await openKeys(settings, { create: true, opened });
   const backends = await openBackends(settings, { telemetry, budget, opened });
   const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
   const dataKeys = new DataKeys(providers, settings.dataKeyCache, {
-    metrics: keyEvents(telemetry),
+    metrics: keyEvents(telemetry, audit),
     ...recoveryOf(settings),
   });
   opened.defer(() => dataKeys.close());
   const inUse = cryptoInUse(settings.crypto);
   telemetry.cryptoChosen({ ...inUse, hardware: settings.crypto.hardware });
   const policies = PolicySet.of(resolveSuites(settings.policies, inUse.suite));
-  const { prefix, bucket } = settings.multipart;
-  const canaries = new CanaryGuard({ keys, prefix, ...(bucket === undefined ? {} : { bucket }) });
+  const canaries = guardCanaries(settings, keys, (mismatch) => audit.canaryMismatch(mismatch, { actor: 'gateway' }));
   await checkCanaries(settings, { canaries, backends, policies, logger });
   const handler = createS3Handler(gatewayOf(settings, { backends, policies, dataKeys, canaries, telemetry }));
   let isServing = true;
@@ -97,18 +109,18 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   opened.use(registerProcessMetrics(registry, budget));
   registerKeyMetrics(registry, dataKeys);
   const unrestricted = new Map(Array.from(keys, ([name, key]) => [name, key.unrestricted]));
-  const scheduler = opened.use(scheduleRotations(settings, { keys: unrestricted, backends, telemetry }));
+  const scheduler = opened.use(scheduleRotations(settings, { keys: unrestricted, backends, telemetry, audit }));
   const adminServer = await HttpServer.start({
     ...admin,
     drainTimeoutMs: 1000,
     handler: createAdminHandler({
       registry,
       serving: () => isServing,
-      checks: healthChecks(backends, providers, settings.dataKeyCache),
+      checks: healthChecks(backends, providers, { ...settings.dataKeyCache, audit }),
       api: {
         ...(admin.token === undefined ? {} : { token: admin.token }),
         keys: unrestricted,
-        onRotated: (event) => telemetry.keyRotated(rotationOf(event), 'api'),
+        rotationObserver: (request) => rotationByApi(request, { telemetry, audit }),
       },
     }),
     onError,
@@ -118,6 +130,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     s3: s3Server.address(),
     admin: adminServer.address(),
     logger,
+    reopenAudit: () => trail.reopen(),
     async close() {
       isServing = false;
       scheduler[Symbol.dispose]();
@@ -139,9 +152,10 @@ interface RotationParts {
   readonly keys: ReadonlyMap<string, KeyProvider>;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly telemetry: Telemetry;
+  readonly audit: KeyAudit;
 }
 
-function scheduleRotations(settings: Settings, { keys, backends, telemetry }: RotationParts): RotationScheduler {
+function scheduleRotations(settings: Settings, { keys, backends, telemetry, audit }: RotationParts): RotationScheduler {
   const { rotationSchedules, multipart } = settings;
   const leases = new Map<string, RotationLease>();
   for (const name of rotationSchedules.keys()) {
@@ -154,6 +168,7 @@ function scheduleRotations(settings: Settings, { keys, backends, telemetry }: Ro
     if (lease === undefined) throw new Error(`no backend for the rotation of key ${name}`);
     return lease;
   };
+  const recorded = audit.rotationBy({ actor: 'schedule' });
   return new RotationScheduler({
     schedules: new Map(Array.from(rotationSchedules, ([name, pattern]) => [name, new RotationSchedule(pattern)])),
     providers: keys,
@@ -162,10 +177,36 @@ function scheduleRotations(settings: Settings, { keys, backends, telemetry }: Ro
       finish: (due, version) => leaseOf(due.keyName).finish(due, version),
     },
     events: {
-      rotated: (event) => telemetry.keyRotated(rotationOf(event), 'schedule'),
-      failed: (event) => telemetry.keyRotationFailed(event),
+      started: (event) => void recorded.started(event),
+      skipped: (event) => void audit.rotationSkipped(event),
+      rotated: (event) => {
+        telemetry.keyRotated(rotationOf(event), 'schedule');
+        void recorded.rotated(event);
+      },
+      failed: (event) => {
+        telemetry.keyRotationFailed(event);
+        void recorded.failed(event);
+      },
     },
   });
+}
+
+function rotationByApi(
+  { requestId, remoteAddress }: AdminRequest,
+  { telemetry, audit }: Pick<RotationParts, 'telemetry' | 'audit'>,
+): RotationObserver {
+  const recorded = audit.rotationBy({
+    actor: 'admin_api',
+    ...(remoteAddress === undefined ? {} : { remote_address: remoteAddress }),
+    ...(requestId === undefined ? {} : { request_id: requestId }),
+  });
+  return {
+    ...recorded,
+    async rotated(event) {
+      telemetry.keyRotated(rotationOf(event), 'api');
+      await recorded.rotated(event);
+    },
+  };
 }
 
 function rotationOf(event: {
@@ -194,14 +235,16 @@ export interface OpenedStores extends AsyncDisposable {
  * Opens the backends and keys of a configuration for a command; makes no keyring.
  * @throws KeyError, S3Error.
  */
-export async function openStores(settings: Settings): Promise<OpenedStores> {
+export async function openStores(
+  settings: Settings,
+  onMismatch?: (mismatch: CanaryMismatch) => Promise<void>,
+): Promise<OpenedStores> {
   const registry = new MetricsRegistry();
   const telemetry = new Telemetry({ logger: silentLogger, registry, bucketLabels: [], version });
   await using opened = new AsyncDisposableStack();
   const keys = await openKeys(settings, { create: false, opened });
   const backends = await openBackends(settings, { telemetry, budget: new FlowBudget(), opened });
-  const { prefix, bucket } = settings.multipart;
-  const canaries = new CanaryGuard({ keys, prefix, ...(bucket === undefined ? {} : { bucket }) });
+  const canaries = guardCanaries(settings, keys, onMismatch);
   const kept = opened.move();
   return {
     stores: new Map(Array.from(backends, ([name, { store }]) => [name, store])),
@@ -299,14 +342,17 @@ export async function openBareStore(settings: BackendSettings): Promise<ObjectSt
   return new S3Store(settings, { budget });
 }
 
-function keyEvents(telemetry: Telemetry): KeyEvents {
+function keyEvents(telemetry: Telemetry, audit: KeyAudit): KeyEvents {
   return {
     wrap: (event) => telemetry.keyOperation({ ...event, operation: 'wrap' }),
     unwrap: (event) => telemetry.keyOperation({ ...event, operation: 'unwrap' }),
     cacheHit: ({ offline, ...event }) => telemetry.keyCacheLookup({ ...event, outcome: offline ? 'offline' : 'hit' }),
     cacheMiss: (event) => telemetry.keyCacheLookup({ ...event, outcome: 'miss' }),
     read: (event) => telemetry.keyRead(event),
-    rotated: (event) => telemetry.keyRotationSeen(rotationOf(event)),
+    rotated: (event) => {
+      telemetry.keyRotationSeen(rotationOf(event));
+      void audit.takenUp(event);
+    },
   };
 }
 
@@ -346,13 +392,36 @@ function trustedPeers(proxies: readonly string[]): (address: string) => boolean 
 function healthChecks(
   backends: ReadonlyMap<string, Backend>,
   providers: ReadonlyMap<string, KeyProvider>,
-  times: { readonly offlineTtlMs: number },
+  { audit, ...times }: { readonly offlineTtlMs: number; readonly audit: KeyAudit },
 ): Readonly<Record<string, HealthCheck>> {
   const checks: Record<string, HealthCheck> = {};
   for (const [name, { store }] of backends) checks[`backend:${name}`] = (signal) => store.health({ signal });
   for (const [name, provider] of providers)
-    checks[`key:${name}`] = tidedOver((signal) => provider.health(signal), times);
+    checks[`key:${name}`] = tidedOver(
+      audit.watched(name, (signal) => provider.health(signal)),
+      times,
+    );
   return checks;
+}
+
+function guardCanaries(
+  { multipart: { prefix, bucket } }: Settings,
+  keys: ReadonlyMap<string, GuardedKey>,
+  onMismatch?: (mismatch: CanaryMismatch) => Promise<void>,
+): CanaryGuard {
+  return new CanaryGuard({
+    keys,
+    prefix,
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(onMismatch === undefined
+      ? {}
+      : {
+          onMismatch: (target, error) => {
+            const { keyName, bucket: name } = target;
+            return onMismatch({ keyName, bucket: name, backend: target.backend.name, error });
+          },
+        }),
+  });
 }
 
 interface CanaryCheck {

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { renderAuditReference } from './audit-reference.ts';
 import { renderCliReference } from './cli-reference.ts';
 import { renderConfigReference } from './config-reference.ts';
 import { renderErrorsReference } from './errors-reference.ts';
@@ -13,6 +14,7 @@ const root = join(import.meta.dirname, '..');
 /** Every page that is made from code: text by path from the root of the repository. */
 export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
+    ['docs/audit.md', renderAuditReference()],
     ['docs/cli.md', renderCliReference()],
     ['docs/configuration.md', renderConfigReference()],
     ['docs/errors.md', renderErrorsReference()],

@@ -4,6 +4,8 @@ export interface AdminRequest {
   /** Raw request target. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly requestId?: string;
+  readonly remoteAddress?: string;
 }
 
 /** An answer; the HTTP server's response takes it. */

@@ -3,18 +3,21 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { KeyError, type KeyProvider } from '../keys/key-provider.ts';
 import { jsonAnswer, type AdminRequest, type AdminResponse } from './admin-answer.ts';
 
+/** Who hears of a rotation while it is made; must not reject. */
+export interface RotationObserver {
+  started(event: { readonly keyName: string }): Promise<void>;
+  rotated(event: { readonly keyName: string; readonly previous: string; readonly current: string }): Promise<void>;
+  failed(event: { readonly keyName: string; readonly error: unknown }): Promise<void>;
+}
+
 /** What the API works on. */
 export interface AdminApiOptions {
   /** Bearer token; without one everything is refused. */
   readonly token?: string;
   /** By name; without dual-read windows. */
   readonly keys: ReadonlyMap<string, KeyProvider>;
-  /** A key was rotated through the API. */
-  readonly onRotated: (event: {
-    readonly keyName: string;
-    readonly previous: string;
-    readonly current: string;
-  }) => void;
+  /** For the rotation that a request asks for. */
+  readonly rotationObserver: (request: AdminRequest) => RotationObserver;
 }
 
 const rotatePath = /^\/api\/v1\/keys\/([A-Za-z0-9._-]{1,64})\/rotate$/;
@@ -32,19 +35,25 @@ export async function answerApi(request: AdminRequest, options: AdminApiOptions)
     const answer = jsonAnswer(405, { error: 'method not allowed' });
     return { ...answer, headers: { ...answer.headers, allow: 'POST' } };
   }
-  return await rotate(keyName, options);
+  return await rotate(keyName, options.keys, options.rotationObserver(request));
 }
 
-async function rotate(keyName: string, { keys, onRotated }: AdminApiOptions): Promise<AdminResponse> {
+async function rotate(
+  keyName: string,
+  keys: AdminApiOptions['keys'],
+  observer: RotationObserver,
+): Promise<AdminResponse> {
   const provider = keys.get(keyName);
   if (provider === undefined) return jsonAnswer(404, { error: 'no such key' });
   if (provider.rotate === undefined) return jsonAnswer(409, { error: 'this key is rotated in its key service' });
   try {
     const [previous = ''] = (await provider.describe()).versions;
+    await observer.started({ keyName });
     const current = await provider.rotate();
-    onRotated({ keyName, previous, current });
+    await observer.rotated({ keyName, previous, current });
     return jsonAnswer(200, { key: keyName, previous, current });
   } catch (error) {
+    await observer.failed({ keyName, error });
     if (!(error instanceof KeyError)) throw error;
     return jsonAnswer(error.code === 'unavailable' ? 503 : 409, { error: error.message, code: error.code });
   }

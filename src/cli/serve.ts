@@ -28,6 +28,7 @@ async function serve(io: CliIo, options: ConfigOption): Promise<number> {
   const gateway = await startOrStop(loaded, stop);
   if (gateway === undefined) return signalExitCodes[stop.received ?? 'SIGTERM'];
   announce(io, loaded, gateway);
+  reopenOnHangUp(loaded, gateway);
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
   gateway.logger.info('draining', { signal: stop.received });
   await gateway.close();
@@ -55,6 +56,12 @@ async function startOrStop({ settings }: LoadedSettings, stop: StopSignals): Pro
   } finally {
     stopped.abort();
   }
+}
+
+/** What logrotate and its like send; where no file is written, a terminal's SIGHUP ends the gateway as ever. */
+function reopenOnHangUp({ settings: { audit } }: LoadedSettings, gateway: RunningGateway): void {
+  if (audit.sinks?.some(({ type }) => type === 'file') !== true) return;
+  process.on('SIGHUP', () => gateway.reopenAudit());
 }
 
 function announce(io: CliIo, { settings, warnings, madeCredentials }: LoadedSettings, gateway: RunningGateway): void {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { ConfiguredPolicy, SuiteSetting } from '../policy/policy.ts';
 import { readTextFile, reasonOf } from './placeholders.ts';
 import type { BackendSection, ConfigFile, PolicyFile } from './schema.ts';
-import type { BackendSettings, TlsSettings } from './settings.ts';
+import type { AuditSinkSettings, BackendSettings, Settings, TlsSettings } from './settings.ts';
 
 /** Reports a mistake at a path of the document that is being converted. */
 export type Report = (path: readonly PropertyKey[], message: string) => void;
@@ -117,5 +117,20 @@ export function convertPolicy(file: PolicyFile, defaults: PolicyDefaults): Confi
       etag: encryption.etag,
     },
     limits: { maxObjectBytes: file.limits.maxObjectBytes },
+  };
+}
+
+/** Converts the sinks of audit events; each can be named once. */
+export function convertAudit({ audit: { sinks } }: ConfigFile, context: ConvertContext): Settings['audit'] {
+  if (sinks === undefined) return {};
+  const seen = new Set<string>();
+  return {
+    sinks: sinks.map((sink, index): AuditSinkSettings => {
+      const converted = sink.type === 'file' ? { ...sink, file: resolve(context.directory, sink.file) } : sink;
+      const id = converted.type === 'file' ? converted.file : '';
+      if (seen.has(id)) context.report(['audit', 'sinks', index], 'is there already');
+      seen.add(id);
+      return converted;
+    }),
   };
 }

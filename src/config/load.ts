@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 
 import { PolicyError, PolicySet } from '../policy/policy-set.ts';
 import type { ConfiguredPolicy } from '../policy/policy.ts';
-import { convertBackend, type ConvertContext, convertPolicy, convertTls, isLoopback } from './convert.ts';
+import { convertAudit, convertBackend, type ConvertContext, convertPolicy, convertTls, isLoopback } from './convert.ts';
 import { convertKey } from './convert-keys.ts';
 import { convertRecovery, rotationSchedules } from './convert-rotation.ts';
 import { makeCredentialsFile, type MadeCredentials } from './first-start.ts';
@@ -157,6 +157,7 @@ class SettingsLoader {
       },
       policies,
       telemetry: { logLevel: telemetry.logLevel, metrics: { bucketLabels: telemetry.metrics.bucketLabels } },
+      audit: convertAudit(config, context),
     };
   }
 

@@ -207,6 +207,17 @@ export const policySchema = z.strictObject({
   limits,
 });
 
+const stdoutSink = z
+  .strictObject({ type: z.literal('stdout') })
+  .describe('Lines of JSON between those of the log; from a command, whose report is there, on standard error.');
+
+const fileSink = z
+  .strictObject({
+    type: z.literal('file'),
+    file: text(4096).describe('File that lines of JSON are appended to; made with mode 0600 where it does not exist.'),
+  })
+  .describe('A file of its own, synced at each event. It may be moved away at any time, as logrotate does.');
+
 /** The configuration file. Reference page, suggestions and checks are all made from this. */
 export const configSchema = z.strictObject({
   listen,
@@ -309,12 +320,14 @@ export const configSchema = z.strictObject({
     .describe('Logs and metrics.'),
   audit: z
     .strictObject({
-      sinks: notYet(z.array(z.unknown(), 'must be a list'), (sinks) => sinks.length === 0)
-        .prefault([])
-        .describe('Only an empty list.'),
+      sinks: list(z.discriminatedUnion('type', [stdoutSink, fileSink], 'must be a section with a type'), 16)
+        .optional()
+        .describe(
+          'Where events go; `[]`: nowhere. Default: standard output of the gateway, and nowhere from commands.',
+        ),
     })
     .prefault({})
-    .describe('Audit log.'),
+    .describe('Audit events (docs/audit.md).'),
 });
 
 /** The file as it was understood: defaults filled in, units converted. */

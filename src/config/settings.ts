@@ -135,6 +135,8 @@ export interface ListenSettings {
   readonly drainTimeoutMs: number;
 }
 
+export type AuditSinkSettings = { readonly type: 'stdout' } | { readonly type: 'file'; readonly file: string };
+
 /** The whole configuration: read once at start, frozen, secrets resolved. */
 export interface Settings {
   readonly listen: ListenSettings;
@@ -154,4 +156,6 @@ export interface Settings {
     readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
     readonly metrics: { readonly bucketLabels: readonly string[] };
   };
+  /** Undefined: standard output, for a process that has it for its log. */
+  readonly audit: { readonly sinks?: readonly AuditSinkSettings[] };
 }

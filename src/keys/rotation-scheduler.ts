@@ -29,6 +29,10 @@ export interface RotationLease {
 
 /** Who hears of rotations; must not throw. */
 export interface RotationEvents {
+  /** The key is about to be rotated. */
+  started(event: { readonly keyName: string }): void;
+  /** Another replica has, or has made, the rotation. */
+  skipped(event: { readonly keyName: string; readonly reason: 'taken' | 'done' }): void;
   rotated(event: { readonly keyName: string; readonly previous: string; readonly current: string }): void;
   failed(event: { readonly keyName: string; readonly error: unknown }): void;
 }
@@ -65,6 +69,7 @@ export class RotationScheduler implements Disposable {
     try {
       const state = await lease.claim(due, leaseMs);
       if (state === 'claimed') await this.#rotate(due);
+      else events.skipped({ keyName, reason: state });
       return state;
     } catch (error) {
       events.failed({ keyName, error });
@@ -117,6 +122,7 @@ export class RotationScheduler implements Disposable {
     const provider = providers.get(keyName);
     if (provider?.rotate === undefined) throw new Error('the key service does not let the gateway rotate this key');
     const [previous = ''] = (await provider.describe()).versions;
+    events.started({ keyName });
     const current = await provider.rotate();
     events.rotated({ keyName, previous, current });
     await lease.finish(due, current);

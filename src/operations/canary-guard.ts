@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 
 import { SingleFlight } from '../base/single-flight.ts';
 import { checkCanary } from '../keys/canary.ts';
-import type { KeyProvider } from '../keys/key-provider.ts';
+import { KeyError, type KeyProvider } from '../keys/key-provider.ts';
 import { canaryStore } from './canary-store.ts';
 import type { Backend } from './gateway.ts';
 
@@ -22,6 +22,8 @@ export interface CanaryGuardOptions {
   readonly prefix: string;
   /** A bucket for the canaries of all buckets; else each bucket has its own. */
   readonly bucket?: string;
+  /** A key does not fit; told once for each place, until it fits there. Must not reject. */
+  readonly onMismatch?: (target: CanaryTarget, error: KeyError) => Promise<void>;
 }
 
 /** What is going to be encrypted where. */
@@ -39,6 +41,7 @@ export interface CanaryTarget {
 export class CanaryGuard {
   readonly #options: CanaryGuardOptions;
   readonly #checked = new LRUCache<string, true>({ max: maxRemembered });
+  readonly #mismatched = new LRUCache<string, true>({ max: maxRemembered });
   readonly #flights = new SingleFlight<string, void>();
 
   constructor(options: CanaryGuardOptions) {
@@ -57,14 +60,26 @@ export class CanaryGuard {
     if (this.#checked.has(id)) return;
     const bucket = this.#options.bucket ?? target.bucket;
     const store = canaryStore({ store: target.backend.store, bucket, prefix: this.#options.prefix });
-    await this.#flights.run(id, (shared) => checkCanary({ ...key, store, signal: shared }), signal);
+    try {
+      await this.#flights.run(id, (shared) => checkCanary({ ...key, store, signal: shared }), signal);
+    } catch (error) {
+      await this.#noteMismatch(id, target, error);
+      throw error;
+    }
     this.#checked.set(id, true);
+    this.#mismatched.delete(id);
   }
 
   /** A bucket is gone, and its canaries with it: one of the same name is checked anew. */
   forget(backend: Backend, bucket: string): void {
     if (this.#options.bucket !== undefined) return;
     for (const keyName of this.#options.keys.keys()) this.#checked.delete(this.#idOf({ backend, bucket, keyName }));
+  }
+
+  async #noteMismatch(id: string, target: CanaryTarget, error: unknown): Promise<void> {
+    if (!(error instanceof KeyError && error.code === 'misconfigured') || this.#mismatched.has(id)) return;
+    this.#mismatched.set(id, true);
+    await this.#options.onMismatch?.(target, error);
   }
 
   #idOf({ backend, bucket, keyName }: CanaryTarget): string {

@@ -22,6 +22,8 @@ export const logFieldNames = [
   'duration_ms',
   'bytes_in',
   'bytes_out',
+  'event',
+  'sink',
   'key_name',
   'key_version',
   'previous_version',
@@ -97,7 +99,7 @@ export function errorFields(error: unknown): LogFields {
  * once and others within a moment.
  */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const stream = destination ?? new LineBatch(standardOutput());
+  const stream = destination ?? standardLines();
   const log = pino(
     {
       level,
@@ -124,6 +126,11 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
     enabled: (name) => log.isLevelEnabled(name),
     flush: () => log.flush(),
   };
+}
+
+/** Lines on standard output, for whoever writes there beside the log: all must have the same ones. */
+export function standardLines(): LineBatch {
+  return new LineBatch(standardOutput());
 }
 
 const nothing = (): void => {};

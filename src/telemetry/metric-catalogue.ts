@@ -122,6 +122,12 @@ export const metricCatalogue = {
     help: 'Exchanges that failed on our side after or without an answer of the handler.',
     labels: ['reason'],
   },
+  auditEvents: {
+    name: 's3eg_audit_events_total',
+    type: 'counter',
+    help: 'Audit events, by event, kind of sink and outcome: written, or failed (the log says why); docs/audit.md.',
+    labels: ['event', 'sink', 'outcome'],
+  },
   heldBytes: {
     name: 's3eg_held_bytes',
     type: 'gauge',

@@ -84,6 +84,13 @@ export interface KeyRotation {
   readonly previousVersion: string;
 }
 
+/** An audit event that a sink has, or, with an error, has not. */
+export interface AuditEventWritten {
+  readonly event: string;
+  readonly sink: string;
+  readonly error?: unknown;
+}
+
 /** An exchange that the listener could not complete. */
 export interface ListenerError {
   readonly requestId: string;
@@ -132,6 +139,7 @@ export class Telemetry {
   readonly #backendRequests: Counter<'backend' | 'operation' | 'outcome'>;
   readonly #backendDuration: Histogram<'backend' | 'operation'>;
   readonly #listenerErrors: Counter<'reason'>;
+  readonly #auditEvents: Counter<'event' | 'sink' | 'outcome'>;
 
   constructor({ logger, registry, bucketLabels, version }: TelemetryOptions) {
     this.logger = logger;
@@ -153,6 +161,7 @@ export class Telemetry {
     this.#backendRequests = registry.counter(metricCatalogue.backendRequests);
     this.#backendDuration = registry.histogram(metricCatalogue.backendRequestDuration);
     this.#listenerErrors = registry.counter(metricCatalogue.listenerErrors);
+    this.#auditEvents = registry.counter(metricCatalogue.auditEvents);
   }
 
   /** The gateway found out what it encrypts with: once, at its start. */
@@ -281,6 +290,13 @@ export class Telemetry {
   keyRotationSeen({ keyName, keyVersion, previousVersion }: KeyRotation): void {
     const fields = { key_name: keyName, key_version: keyVersion, previous_version: previousVersion };
     this.logger.info('key rotation taken up', fields);
+  }
+
+  /** An audit event was given to a sink. */
+  auditEvent({ event, sink, error }: AuditEventWritten): void {
+    this.#auditEvents.add({ event, sink, outcome: error === undefined ? 'written' : 'failed' });
+    if (error === undefined) return;
+    this.logger.error('an audit event was not written', { event, sink, ...errorFields(error) });
   }
 
   /** The listener had to answer 500 itself or to break a connection. */

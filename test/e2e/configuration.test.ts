@@ -93,7 +93,6 @@ keys:
   it('that is a setting of a later release is refused, never passed over', async () => {
     const { code, output } = await run(
       `${base}workers: 4
-audit: { sinks: [{ type: file }] }
 telemetry: { otlpEndpoint: "http://127.0.0.1:4317" }
 multipart: { ledger: valkey, url: "redis://127.0.0.1" }
 backends: { b: { type: s3, endpoint: "http://127.0.0.1:1", credentials: aws-default } }
@@ -110,7 +109,6 @@ policies:
       .map((line) => /gateway\.yaml:\d+:\d+: (\S+): /.exec(line)?.[1]);
     assert.deepEqual(refused, [
       'workers',
-      'audit.sinks',
       'telemetry.otlpEndpoint',
       'multipart.ledger',
       'multipart.url',

@@ -13,6 +13,7 @@ function start(configured: string | undefined = token) {
   const fixed = new TestKeyService('fixed');
   Object.defineProperty(fixed, 'rotate', { value: undefined });
   const rotations: string[] = [];
+  const told: string[] = [];
   const handler = createAdminHandler({
     checks: {},
     registry: new MetricsRegistry(),
@@ -22,7 +23,11 @@ function start(configured: string | undefined = token) {
         ['main', service],
         ['fixed', fixed],
       ]),
-      onRotated: ({ keyName, previous, current }) => void rotations.push(`${keyName} ${previous} ${current}`),
+      rotationObserver: () => ({
+        started: async ({ keyName }) => void told.push(`started ${keyName}`),
+        rotated: async ({ keyName, previous, current }) => void rotations.push(`${keyName} ${previous} ${current}`),
+        failed: async ({ keyName }) => void told.push(`failed ${keyName}`),
+      }),
     },
   });
   const send = async (target: string, authorization?: string, method = 'POST') => {
@@ -30,14 +35,15 @@ function start(configured: string | undefined = token) {
     const { status, body, headers: answered } = await handler({ method, target, headers });
     return { status, headers: answered, body: JSON.parse(body) };
   };
-  return { service, send, rotations };
+  return { service, send, rotations, told };
 }
 
 test('a key is rotated by who has the token', async () => {
-  const { send, rotations } = start();
+  const { send, rotations, told } = start();
   const { status, body } = await send(path, `Bearer ${token}`);
   assert.deepEqual([status, body], [200, { key: 'main', previous: 'v1', current: 'v2' }]);
   assert.deepEqual(rotations, ['main v1 v2']);
+  assert.deepEqual(told, ['started main']);
 });
 
 test('nobody else learns or changes anything', async () => {

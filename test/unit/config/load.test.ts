@@ -61,6 +61,7 @@ test('everything has a default', async () => {
       },
     ],
     telemetry: { logLevel: 'info', metrics: { bucketLabels: [] } },
+    audit: {},
   });
   assert.deepEqual(warnings, []);
 });
@@ -141,7 +142,7 @@ rotation: { readPrevious: 2 }
 multipart: { ledger: store, prefix: .s3eg/, bucket: , url: }
 policies: { dir: ./policies }
 telemetry: { logLevel: info, otlpEndpoint: , metrics: { bucketLabels: [known] } }
-audit: { sinks: [] } # \${NOT_SET} in a comment is no reference
+audit: { sinks: [{ type: stdout }, { type: file, file: ./audit.jsonl }] } # \${NOT_SET} in a comment is no reference
 `,
     { PORT: '9000', S3EG_ADMIN_TOKEN: 'token: with, {odd} "characters" #', NUL: '' },
   ).catch((error: unknown) => {
@@ -175,6 +176,9 @@ audit: { sinks: [] } # \${NOT_SET} in a comment is no reference
     bodyTimeoutMs: 120_000,
     retries: 3,
     quirks: { ignoresConditions: [], equalPartSizes: false },
+  });
+  assert.deepEqual(full.audit, {
+    sinks: [{ type: 'stdout' }, { type: 'file', file: join(directory, 'audit.jsonl') }],
   });
   assert.deepEqual(full.backends.get('dev'), { type: 'filesystem', root: join(directory, 'data/objects') });
   assert.deepEqual(full.keys.get('local'), {

@@ -263,7 +263,21 @@ const mistakes: readonly [name: string, text: string, problems: readonly string[
     'rotation: { schedule: "0 3 1 *" }',
     ['c.yaml:1:23: rotation.schedule: must be five fields of cron that come at some time, such as "0 3 1 * *"'],
   ],
-  ['not yet: audit', 'audit: { sinks: [{ type: file }] }', ['c.yaml:1:17: audit.sinks: is not supported yet']],
+  [
+    'an audit file without a name',
+    'audit: { sinks: [{ type: file }] }',
+    ['c.yaml:1:18: audit.sinks[0].file: is missing'],
+  ],
+  [
+    'an audit sink that there is not',
+    'audit: { sinks: [{ type: syslog, file: a }] }',
+    ['c.yaml:1:26: audit.sinks[0].type: must be one of stdout, file'],
+  ],
+  [
+    'audit sinks that are named twice',
+    'audit: { sinks: [{ type: stdout }, { type: file, file: a }, { type: file, file: ./a }, { type: stdout }] }',
+    ['c.yaml:1:61: audit.sinks[2]: is there already', 'c.yaml:1:88: audit.sinks[3]: is there already'],
+  ],
   [
     'not yet: tracing',
     'telemetry: { otlpEndpoint: "http://127.0.0.1:4318" }',

@@ -35,6 +35,7 @@ function setUp(t: TestContext, pattern: string) {
   const service = new TestKeyService();
   const lease = new TestLease();
   const lines: string[] = [];
+  const told: string[] = [];
   const schedulers: RotationScheduler[] = [];
   const start = (provider = service.replica()): void => {
     schedulers.push(
@@ -43,6 +44,8 @@ function setUp(t: TestContext, pattern: string) {
         providers: new Map([['main', provider]]),
         lease,
         events: {
+          started: ({ keyName }) => void told.push(`started ${keyName}`),
+          skipped: ({ reason }) => void told.push(reason),
           rotated: ({ previous, current }) => void lines.push(`${previous} ${current}`),
           failed: ({ error }) => void lines.push(String(error)),
         },
