@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 
 import type { CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
+import { CommandAudit, recoveryStep } from './command-audit.ts';
 import { configOption, type ConfigOption } from './config-option.ts';
 import { exitCode } from './exit-code.ts';
 import { DecryptRun, type DecryptSummary } from './offline/decrypt-run.ts';
@@ -53,6 +54,7 @@ async function decrypt(
   const plan = await planDecryption(io, source, options);
   await using opened = await openOfflineKeys(io, options);
   const { keys, reservedPrefix } = opened;
+  await using audit = await CommandAudit.open(io, opened);
   const quiet = options.json === true;
   const progress = createProgress(io, { title: 'Decrypting', unit: 'bytes', total: plan.totalBytes, quiet });
   const run = new DecryptRun(progress, {
@@ -64,16 +66,21 @@ async function decrypt(
     signal: stop.signal,
     onRead: (lengthBytes) => progress.advance(lengthBytes),
   });
-  try {
+  const all = async (): Promise<DecryptSummary> => {
     await run.all(plan.items(reservedPrefix));
+    return run.summary;
+  };
+  const step = recoveryStep(options.bucket, () => stop.received !== undefined);
+  let summary: DecryptSummary;
+  try {
+    summary = await (options.recoveryKey === undefined ? all() : audit.step(step, all));
   } finally {
     progress.stop();
   }
-  const { summary } = run;
   if (quiet) io.out(`${JSON.stringify(jsonOf(summary, stop), undefined, 2)}\n`);
   else io.out(textOf(summary, stop));
   if (stop.received !== undefined) return signalExitCodes[stop.received];
-  return summary.failures.length === 0 ? exitCode.fine : exitCode.foundProblems;
+  return audit.exitCode(summary.failures.length === 0 ? exitCode.fine : exitCode.foundProblems);
 }
 
 /** Documented in docs/restore.md. */

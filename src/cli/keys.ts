@@ -6,6 +6,7 @@ import type { KeyProvider } from '../keys/key-provider.ts';
 import { openKey } from '../wire.ts';
 import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
+import { type AuditedStep, CommandAudit, retirementStep, rotationStep } from './command-audit.ts';
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
 import { exitCode, UsageError } from './exit-code.ts';
 import { destroyCommand } from './keys/destroy.ts';
@@ -23,9 +24,9 @@ export function keysCommand(io: CliIo, setExitCode: SetExitCode): Command {
     .description('Key-encryption keys of the configuration.')
     .addCommand(listCommand(io, setExitCode))
     .addCommand(statusCommand(io, setExitCode))
-    .addCommand(rotateCommand(io))
-    .addCommand(retireCommand(io))
-    .addCommand(destroyCommand(io))
+    .addCommand(rotateCommand(io, setExitCode))
+    .addCommand(retireCommand(io, setExitCode))
+    .addCommand(destroyCommand(io, setExitCode))
     .addCommand(recoveryKeypairCommand(io));
 }
 
@@ -56,7 +57,7 @@ function reportCommand(name: 'list' | 'status', io: CliIo, setExitCode: SetExitC
     });
 }
 
-function rotateCommand(io: CliIo): Command {
+function rotateCommand(io: CliIo, setExitCode: SetExitCode): Command {
   return new Command('rotate')
     .description(
       'Makes a new version of a key. Running gateways use it for new objects within seconds, and read what is under older ' +
@@ -66,7 +67,8 @@ function rotateCommand(io: CliIo): Command {
     .option('--json', 'Print the outcome as JSON.')
     .addOption(configOption())
     .action(async (options: KeysOptions & { readonly key: string }) => {
-      const outcome = await withKey(io, options, async (provider) => {
+      const step = rotationStep(options.key);
+      const outcome = await withKey({ io, setExitCode, options }, step, async (provider) => {
         if (provider.rotate === undefined) throw cannot(options.key, 'rotate');
         const [previous] = (await provider.describe()).versions;
         return { key: options.key, previous: previous ?? null, current: await provider.rotate() };
@@ -77,7 +79,7 @@ function rotateCommand(io: CliIo): Command {
     });
 }
 
-function retireCommand(io: CliIo): Command {
+function retireCommand(io: CliIo, setExitCode: SetExitCode): Command {
   return new Command('retire')
     .description(
       'Takes an old version of a key out of use: objects under it are not read any more. An administrator can put it back in ' +
@@ -89,7 +91,7 @@ function retireCommand(io: CliIo): Command {
     .addOption(configOption())
     .action(async (options: KeysOptions & { readonly key: string; readonly keyVersion: string }) => {
       const { key, keyVersion: version } = options;
-      await withKey(io, options, async (provider) => {
+      await withKey({ io, setExitCode, options }, retirementStep(key, version), async (provider) => {
         if (provider.retire === undefined) throw cannot(key, 'retire versions of');
         await provider.retire(version);
       });
@@ -117,14 +119,25 @@ async function openings(
 }
 
 async function withKey<T>(
-  io: CliIo,
-  options: KeysOptions & { readonly key: string },
+  {
+    io,
+    setExitCode,
+    options,
+  }: {
+    readonly io: CliIo;
+    readonly setExitCode: SetExitCode;
+    readonly options: KeysOptions & { readonly key: string };
+  },
+  step: AuditedStep<T>,
   use: (provider: KeyProvider) => Promise<T>,
 ): Promise<T> {
-  const { open } = await openings(io, options);
+  const { settings, open } = await openings(io, options);
+  await using audit = await CommandAudit.open(io, settings);
   const provider = await open(options.key);
   try {
-    return await use(provider);
+    const result = await audit.step(step, () => use(provider));
+    setExitCode(audit.exitCode(exitCode.fine));
+    return result;
   } finally {
     await provider.close();
   }

@@ -14,6 +14,7 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { openStores, recoveryOf, type OpenedStores } from '../wire.ts';
 import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
+import { CommandAudit, rewrapStep } from './command-audit.ts';
 import { loadOptions } from './config-option.ts';
 import { exitCode, UsageError } from './exit-code.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -37,13 +38,14 @@ async function rewrap(io: CliIo, options: RewrapOptions): Promise<number> {
   using stop = new StopSignals();
   const { settings } = await loadSettings(loadOptions(io, options));
   checkNames(options, settings);
-  await using opened = await openStores(settings);
-  const run = new RewrapRun({ io, options, settings, opened, signal: stop.signal });
+  await using audit = await CommandAudit.open(io, settings);
+  await using opened = await openStores(settings, (mismatch) => audit.canaryMismatch(mismatch));
+  const run = new RewrapRun({ io, options, settings, opened, audit, signal: stop.signal });
   try {
     const reports = await run.all();
     if (options.json === true) io.out(`${JSON.stringify(reports, undefined, 2)}\n`);
     else for (const report of reports) io.out(reportText(report));
-    return reports.every(({ ok }) => ok) ? exitCode.fine : exitCode.foundProblems;
+    return audit.exitCode(reports.every(({ ok }) => ok) ? exitCode.fine : exitCode.foundProblems);
   } catch (error) {
     if (stop.received === undefined) throw error;
     io.err(`Stopped by ${stop.received}: start it again to go on.\n`);
@@ -67,6 +69,7 @@ interface RunParts {
   readonly options: RewrapOptions;
   readonly settings: Settings;
   readonly opened: OpenedStores;
+  readonly audit: CommandAudit;
   readonly signal: AbortSignal;
 }
 
@@ -88,13 +91,15 @@ class RewrapRun implements Disposable {
   }
 
   async all(): Promise<readonly RewrapReport[]> {
-    const { options, opened } = this.#parts;
+    const { options, opened, audit } = this.#parts;
     const names = options.backend === undefined ? opened.backendsOf(options.bucket) : [options.backend];
     if (names.length === 0) throw new UsageError(`no policy is for bucket "${printable(options.bucket)}"`);
     const reports: RewrapReport[] = [];
     for (const backend of names) {
       const store = opened.stores.get(backend);
-      if (store !== undefined) reports.push(await this.#inBackend(backend, store));
+      if (store === undefined) continue;
+      const step = rewrapStep(placeOf(options, backend));
+      reports.push(await audit.step(step, () => this.#inBackend(backend, store)));
     }
     return reports;
   }
@@ -170,6 +175,16 @@ class RewrapRun implements Disposable {
   [Symbol.dispose](): void {
     this.#dataKeys.close();
   }
+}
+
+function placeOf({ bucket, prefix, shard, dryRun }: RewrapOptions, backend: string) {
+  return {
+    backend,
+    bucket,
+    dry_run: dryRun === true,
+    ...(prefix === '' ? {} : { prefix }),
+    ...(shard === undefined ? {} : { shard: `${shard.index}/${shard.count}` }),
+  };
 }
 
 /** How many objects a bar has before it: a request for every thousand. */

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { s3egHere, temporaryFolder } from './support/cli-support.ts';
 import { S3Client } from './support/client.ts';
-import { Gateway } from './support/gateway.ts';
+import { readAudit } from './support/audit.ts';
+import { Gateway, rootCredentials } from './support/gateway.ts';
+import { scrape, valueOf } from './support/metrics.ts';
 import { keyLabels } from './support/key-labels.ts';
 import { createUpload } from './support/multipart.ts';
 import { commandAt } from './support/rewrap.ts';
@@ -45,6 +48,15 @@ async function setUp(context: TestContext) {
 function keyring(name: string): string {
   const key = Buffer.alloc(32, name).toString('base64');
   return JSON.stringify({ version: 1, keys: [{ version: '1', key, created: '2026-01-01T00:00:00Z' }] });
+}
+
+/** Every key in keyrings of a gateway, in base64 and hex. */
+async function keysOf({ directory }: Gateway, ...names: readonly string[]): Promise<readonly string[]> {
+  const texts = await Promise.all(names.map((name) => readFile(join(directory, `${name}.json`), 'utf8')));
+  const documents: readonly { readonly keys: readonly { readonly key: string }[] }[] = texts.map((text) =>
+    JSON.parse(text),
+  );
+  return documents.flatMap(({ keys }) => keys.flatMap(({ key }) => [key, Buffer.from(key, 'base64').toString('hex')]));
 }
 
 describe('s3eg keys', () => {
@@ -146,17 +158,18 @@ describe('s3eg keys', () => {
 
   it('is not needed where the admin API rotates, or a schedule does', async () => {
     const token = 'token-of-the-admin-listener';
-    await using gateway = await Gateway.start({
-      config: {
-        admin: { host: '127.0.0.1', port: 0, token },
-        keys: {
-          local: { type: 'local', file: './keyring.json' },
-          monthly: { type: 'local', file: './monthly.json', rotation: { schedule: '0 3 1 * *' } },
-          minutely: { type: 'local', file: './minutely.json', rotation: { schedule: '* * * * *' } },
-        },
+    const config = {
+      admin: { host: '127.0.0.1', port: 0, token },
+      keys: {
+        minutely: { type: 'local', file: './minutely.json', rotation: { schedule: '* * * * *' } },
+        monthly: { type: 'local', file: './monthly.json', rotation: { schedule: '0 3 1 * *' } },
       },
-    });
+      audit: { sinks: [{ type: 'stdout' }, { type: 'file', file: './audit.jsonl' }] },
+    };
+    await using gateway = await Gateway.start({ config });
+    await using replica = await Gateway.start({ config, directory: gateway.directory });
     using s3 = new S3Client(gateway);
+    using atReplica = new S3Client(replica);
     await s3.createBucket('my-bucket');
     const rotate = (key: string, authorization: string): Promise<Response> =>
       fetch(`http://${gateway.admin.host}:${gateway.admin.port}/api/v1/keys/${key}/rotate`, {
@@ -166,10 +179,28 @@ describe('s3eg keys', () => {
     assert.equal((await rotate('monthly', 'Bearer another-token-of-sixteen')).status, 401);
     const answer = await rotate('monthly', `Bearer ${token}`);
     assert.deepEqual([answer.status, await answer.json()], [200, { key: 'monthly', previous: '1', current: '2' }]);
-    const rotations = await gateway.process.until((process) => {
-      const lines = process.logLines().filter(({ message }) => message === 'key rotated');
-      return lines.length >= 2 ? lines : undefined;
-    });
+    const byHand = await commandAt(gateway, 'keys', 'rotate', '--key', 'monthly');
+    assert.deepEqual([byHand.code, byHand.stdout], [0, 'Rotated key monthly: version 3 is current, 2 was.\n']);
+    // A replica takes a version up when it uses the key.
+    const takenUp = new Map<Gateway, unknown>();
+    while (takenUp.size < 2) {
+      for (const [process, client] of [
+        [gateway, s3],
+        [replica, atReplica],
+      ] as const) {
+        assert.equal((await client.put('my-bucket', 'object', 'content')).outcome, '200');
+        const line = process.process.logLines().find(({ event }) => event === 'key_version_taken_up');
+        if (line !== undefined) takenUp.set(process, [line['key_name'], line['key_version'], line['previous_version']]);
+      }
+      await delay(500);
+    }
+    assert.deepEqual(
+      [...takenUp.values()],
+      Array.from(takenUp, () => ['minutely', '2', '1']),
+    );
+    const rotations = [gateway, replica].flatMap(({ process }) =>
+      process.logLines().filter(({ message }) => message === 'key rotated'),
+    );
     assert.deepEqual(
       rotations.map(({ key_name, key_version, previous_version, reason }) => [
         key_name,
@@ -184,6 +215,62 @@ describe('s3eg keys', () => {
     );
     const lease = gateway.storedKeys('my-bucket').find((key) => key.startsWith('.s3eg/rotation/'));
     assert.match(lease ?? '', /^\.s3eg\/rotation\/minutely\/\d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/);
+    const events = await readAudit(join(gateway.directory, 'audit.jsonl'));
+    const told = (process: unknown, ...keys: readonly string[]): readonly (readonly unknown[])[] =>
+      events
+        .filter((event) => event['process_id'] === process && keys.includes(String(event['key_name'])))
+        .map(({ event, actor, outcome, reason }) => [event, actor, outcome, ...(reason === undefined ? [] : [reason])]);
+    assert.deepEqual(told(gateway.pid, 'monthly'), [
+      ['key_rotation_started', 'admin_api', 'begun'],
+      ['key_rotation_finished', 'admin_api', 'ok'],
+    ]);
+    assert.deepEqual(told(process.pid, 'monthly'), [
+      ['key_rotation_started', 'cli', 'begun'],
+      ['key_rotation_finished', 'cli', 'ok'],
+    ]);
+    // One of the replicas rotated by the schedule, and told so once; the other one left it to that one. Both took it up.
+    const [rotated, left] = [gateway.pid, replica.pid]
+      .map((pid) => told(pid, 'minutely'))
+      .toSorted((one, other) => other.length - one.length);
+    assert.deepEqual(rotated, [
+      ['key_rotation_started', 'schedule', 'begun'],
+      ['key_rotation_finished', 'schedule', 'ok'],
+      ['key_version_taken_up', 'gateway', 'ok'],
+    ]);
+    const reason = left?.[0]?.[3];
+    assert.ok(reason === 'taken' || reason === 'done', String(reason));
+    assert.deepEqual(left, [
+      ['key_rotation_skipped', 'schedule', 'skipped', reason],
+      ['key_version_taken_up', 'gateway', 'ok'],
+    ]);
+    const byApi = events.find(({ actor }) => actor === 'admin_api');
+    assert.deepEqual(
+      [byApi?.['remote_address'], byApi?.['request_id']],
+      ['127.0.0.1', answer.headers.get('x-amz-request-id')],
+    );
+    const byCommand = events.find(({ actor }) => actor === 'cli');
+    assert.equal(byCommand?.['actor_name'], userInfo().username);
+    // The same lines go to standard output.
+    const own = events.filter((event) => event['process_id'] === gateway.pid);
+    assert.deepEqual(
+      gateway.process.logLines().filter(({ audit }) => audit === true),
+      own,
+    );
+    const written = 's3eg_audit_events_total';
+    const metrics = await scrape(gateway);
+    for (const sink of ['stdout', 'file']) {
+      assert.equal(
+        valueOf(metrics, written, { event: 'key_rotation_finished', sink, outcome: 'written' }) >= 1,
+        true,
+        sink,
+      );
+      assert.equal(valueOf(metrics, written, { sink }), own.length, sink);
+    }
+    assert.equal(valueOf(metrics, written, { outcome: 'failed' }), 0);
+    const text = await readFile(join(gateway.directory, 'audit.jsonl'), 'utf8');
+    const secrets = [token, rootCredentials.secretAccessKey, ...(await keysOf(gateway, 'minutely', 'monthly'))];
+    assert.ok(secrets.length >= 2 + 2 * 5, 'two and three versions, in two forms');
+    for (const secret of secrets) assert.ok(!text.includes(secret), secret.slice(0, 4));
   });
 
   it('destroys an old version once that is confirmed, and says before what is lost', async () => {

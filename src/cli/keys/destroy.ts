@@ -9,8 +9,10 @@ import { maxSingleCopyBytes } from '../../maintenance/rewrap/self-copy.ts';
 import type { UnderVersion } from '../../maintenance/rewrap/tally.ts';
 import { openStores, type OpenedStores } from '../../wire.ts';
 import { printable, type CliIo } from '../cli-io.ts';
+import type { SetExitCode } from '../command.ts';
+import { CommandAudit, destructionStep } from '../command-audit.ts';
 import { configOption, type ConfigOption, loadOptions } from '../config-option.ts';
-import { UsageError } from '../exit-code.ts';
+import { exitCode, UsageError } from '../exit-code.ts';
 import { StopSignals } from '../stop-signals.ts';
 
 interface DestroyOptions extends ConfigOption {
@@ -41,7 +43,7 @@ interface DestroyReport {
 }
 
 /** `s3eg keys destroy`. */
-export function destroyCommand(io: CliIo): Command {
+export function destroyCommand(io: CliIo, setExitCode: SetExitCode): Command {
   return new Command('destroy')
     .description(
       'Destroys an old version of a key, so that nobody ever reads again what is under it (crypto-erase). Without --confirm ' +
@@ -59,18 +61,19 @@ export function destroyCommand(io: CliIo): Command {
     .option('--json', 'Print the report as JSON.')
     .addOption(configOption())
     .action(async (options: DestroyOptions) => {
-      const report = await destroy(io, options);
+      const report = await destroy(io, options, setExitCode);
       io.out(options.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
     });
 }
 
-async function destroy(io: CliIo, options: DestroyOptions): Promise<DestroyReport> {
+async function destroy(io: CliIo, options: DestroyOptions, setExitCode: SetExitCode): Promise<DestroyReport> {
   const { key, keyVersion, confirm } = options;
   if (confirm !== undefined && confirm !== `${key}:${keyVersion}`) {
     throw new UsageError(`--confirm must be ${printable(`${key}:${keyVersion}`)} to destroy that version`);
   }
   using stop = new StopSignals();
   const { settings } = await loadSettings(loadOptions(io, options));
+  await using audit = await CommandAudit.open(io, settings);
   await using opened = await openStores(settings);
   const provider = opened.keys.get(key);
   if (provider === undefined) throw new UsageError(`there is no key "${printable(key)}"`);
@@ -84,9 +87,14 @@ async function destroy(io: CliIo, options: DestroyOptions): Promise<DestroyRepor
   for (const place of await placesOf(opened, options.bucket)) {
     buckets.push(await countIn(place, { opened, settings, key, keyVersion, signal: stop.signal }));
   }
-  if (confirm !== undefined) await provider.destroy(keyVersion);
+  const total = totalOf(buckets);
+  const { oldVersions: old_versions, ...others } = total;
+  const counted = { key_name: key, key_version: keyVersion, ...others, old_versions };
+  if (confirm === undefined) await audit.record({ event: 'key_destruction_counted', outcome: 'ok', ...counted });
+  else await audit.step(destructionStep(counted), async () => provider.destroy?.(keyVersion));
+  setExitCode(audit.exitCode(exitCode.fine));
   const hasRecoveryKey = settings.recoveryPublicKey !== undefined;
-  return { key, keyVersion, destroyed: confirm !== undefined, buckets, total: totalOf(buckets), hasRecoveryKey };
+  return { key, keyVersion, destroyed: confirm !== undefined, buckets, total, hasRecoveryKey };
 }
 
 /** Before an hour is spent on counting. */

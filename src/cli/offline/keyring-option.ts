@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 
 import { loadSettings } from '../../config/load.ts';
+import type { Settings } from '../../config/settings.ts';
 import { RecoveryPrivateKey } from '../../keys/recovery-key.ts';
 import type { CliIo } from '../cli-io.ts';
 import { loadOptions, type ConfigOption } from '../config-option.ts';
@@ -20,6 +21,8 @@ export interface OpenedKeys extends AsyncDisposable {
   readonly keys: OfflineKeys;
   /** Keys of objects below it are the gateway's own data. */
   readonly reservedPrefix: string;
+  /** Where the use of a recovery key is told. */
+  readonly audit: Settings['audit'];
 }
 
 const defaultReservedPrefix = '.s3eg/';
@@ -39,8 +42,9 @@ export function keyringOption(): Option {
 export function recoveryKeyOption(): Option {
   return new Option(
     '--recovery-key <file>',
-    'Private recovery key (PEM), instead of any keyring or key service: opens what was written with its public half configured.',
-  ).conflicts(['config', 'keyring']);
+    'Private recovery key (PEM), instead of any keyring or key service: opens what was written with its public half configured. ' +
+      'Its use is told to the audit sinks of the configuration that --config names; nothing else of it is needed then.',
+  ).conflicts('keyring');
 }
 
 /**
@@ -50,15 +54,23 @@ export function recoveryKeyOption(): Option {
 export async function openOfflineKeys(io: CliIo, options: KeyringOptions): Promise<OpenedKeys> {
   if (options.recoveryKey !== undefined) {
     const pem = await readFile(resolve(io.cwd, options.recoveryKey), 'utf8');
-    return openedKeys(OfflineKeys.ofRecoveryKey(RecoveryPrivateKey.ofPem(pem)), defaultReservedPrefix);
+    // What the environment names stays out of it: a recovery works where nothing else does.
+    const settings = options.config === undefined ? undefined : (await loadSettings(loadOptions(io, options))).settings;
+    return openedKeys(OfflineKeys.ofRecoveryKey(RecoveryPrivateKey.ofPem(pem)), settings);
   }
   if (options.keyring !== undefined) {
-    return openedKeys(await OfflineKeys.ofKeyrings(options.keyring, io.cwd), defaultReservedPrefix);
+    return openedKeys(await OfflineKeys.ofKeyrings(options.keyring, io.cwd));
   }
   const { settings } = await loadSettings(loadOptions(io, options));
-  return openedKeys(await OfflineKeys.ofSettings(settings), settings.multipart.prefix);
+  return openedKeys(await OfflineKeys.ofSettings(settings), settings);
 }
 
-function openedKeys(keys: OfflineKeys, reservedPrefix: string): OpenedKeys {
-  return { keys, reservedPrefix, [Symbol.asyncDispose]: () => keys[Symbol.asyncDispose]() };
+function openedKeys(keys: OfflineKeys, settings?: Settings): OpenedKeys {
+  const reservedPrefix = settings?.multipart.prefix ?? defaultReservedPrefix;
+  return {
+    keys,
+    reservedPrefix,
+    audit: settings?.audit ?? {},
+    [Symbol.asyncDispose]: () => keys[Symbol.asyncDispose](),
+  };
 }
