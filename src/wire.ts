@@ -173,7 +173,7 @@ function scheduleRotations(settings: Settings, { keys, backends, telemetry, audi
     schedules: new Map(Array.from(rotationSchedules, ([name, pattern]) => [name, new RotationSchedule(pattern)])),
     providers: keys,
     lease: {
-      claim: (due, leaseMs) => leaseOf(due.keyName).claim(due, leaseMs),
+      claim: (due, claim) => leaseOf(due.keyName).claim(due, claim),
       finish: (due, version) => leaseOf(due.keyName).finish(due, version),
     },
     events: {

@@ -14,12 +14,12 @@ export async function rotate(site: Site): Promise<string> {
   const { stage } = site;
   stage.step(
     'Rotate',
-    `Vault makes a new version of its key when it is asked. At AWS a version is a key: a new one is made, and the alias is switched to
-    it; the old one stands in previousKeyIds. Nobody restarts the gateway, and no object is touched.`,
+    `Vault makes a new version of its key when it is asked. At AWS another key is made, so that the old one can be retired, and the alias is
+    switched to it; the old one stands in previousKeyIds. Nobody restarts the gateway, and no object is touched.`,
   );
   await site.s3eg('keys', 'rotate', '--key', 'vault');
   const secondKmsKey = await createKmsKey(site);
-  await site.aws(['kms', 'update-alias', '--alias-name', 'alias/s3eg', '--target-key-id', idOf(secondKmsKey)]);
+  await site.s3eg('keys', 'rotate', '--key', 'aws', '--to', secondKmsKey);
   const rotatedMs = performance.now();
   const listed = await site.s3eg('keys', 'list');
   stage.claim('version 2 of the Vault key is current', /^vault +vault-transit +2 +current$/m.test(listed));
@@ -48,7 +48,7 @@ export async function readOldAndNew(site: Site, secondKmsKey: string): Promise<v
   stage.command('curl http://…/metrics | grep s3eg_key_reads_total');
   stage.output(metricLines(text, ['s3eg_key_reads_total']).join('\n'));
   stage.note(
-    '(At AWS a gateway asks every 5 minutes only what the alias means, and counts reads by what it meant then.)',
+    '(At AWS a gateway asks what the alias means every 5 minutes, and learns it when it makes a bucket key: here every 5 seconds.)',
   );
   const reads = (age: string): number => metricSum(text, 's3eg_key_reads_total', { key: 'vault', age });
   const isSeen = reads('current') > 0 && reads('previous') >= objectsBefore.length;

@@ -57,26 +57,41 @@ function reportCommand(name: 'list' | 'status', io: CliIo, setExitCode: SetExitC
     });
 }
 
+interface RotateOptions extends KeysOptions {
+  readonly key: string;
+  readonly to?: string;
+}
+
 function rotateCommand(io: CliIo, setExitCode: SetExitCode): Command {
   return new Command('rotate')
     .description(
-      'Makes a new version of a key. Running gateways use it for new objects within seconds, and read what is under older ' +
-        'ones; "s3eg rewrap" brings old objects under it.',
+      'Makes a new version of a key. Running gateways use it for new objects within seconds (AWS KMS: 5 minutes), and read ' +
+        'what is under older ones; "s3eg rewrap" brings old objects under it.',
     )
     .addOption(keyOption())
+    .option('--to <key-id>', 'AWS KMS: instead, switch the alias to this key, by its id or ARN.')
     .option('--json', 'Print the outcome as JSON.')
     .addOption(configOption())
-    .action(async (options: KeysOptions & { readonly key: string }) => {
+    .action(async (options: RotateOptions) => {
       const step = rotationStep(options.key);
       const outcome = await withKey({ io, setExitCode, options }, step, async (provider) => {
-        if (provider.rotate === undefined) throw cannot(options.key, 'rotate');
         const [previous] = (await provider.describe()).versions;
-        return { key: options.key, previous: previous ?? null, current: await provider.rotate() };
+        return { key: options.key, previous: previous ?? null, current: await rotateKey(provider, options) };
       });
       const { key, previous, current } = outcome;
       if (options.json === true) io.out(`${JSON.stringify(outcome)}\n`);
       else io.out(`${printable(`Rotated key ${key}: version ${current} is current, ${previous ?? 'none'} was.`)}\n`);
     });
+}
+
+async function rotateKey(provider: KeyProvider, { key, to }: RotateOptions): Promise<string> {
+  if (to !== undefined) {
+    if (provider.switchTo === undefined)
+      throw new UsageError(`--to is for keys of AWS KMS, which ${printable(key)} is not`);
+    return await provider.switchTo(to);
+  }
+  if (provider.rotate === undefined) throw cannot(key, 'rotate');
+  return await provider.rotate();
 }
 
 function retireCommand(io: CliIo, setExitCode: SetExitCode): Command {

@@ -7,7 +7,8 @@ import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { DataKeys } from '../keys/data-keys.ts';
 import { DescriptionCache } from '../keys/description-cache.ts';
-import type { RewrapKeys } from '../maintenance/rewrap/object-rewrapper.ts';
+import type { KeyProvider } from '../keys/key-provider.ts';
+import type { KeyVersion, RewrapKeys } from '../maintenance/rewrap/object-rewrapper.ts';
 import { runRewrap, type RewrapJobOptions, type RewrapObserver } from '../maintenance/rewrap/rewrap-job.ts';
 import { versionPages } from '../maintenance/rewrap/stored-versions.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -87,6 +88,7 @@ class RewrapRun implements Disposable {
     this.#keys = {
       dataKeys: this.#dataKeys,
       current: async (name, signal) => (await descriptions.get(name)?.get(signal))?.versions[0] ?? '',
+      familyOf: (version) => familyIn(opened.keys, version),
     };
   }
 
@@ -123,7 +125,9 @@ class RewrapRun implements Disposable {
       const result = await runRewrap(job, observerOf(progress, state), { from: position, signal });
       await state?.remove();
       const isWhole = prefix === '' && shard === undefined;
-      return reportOf({ bucket, backend, dryRun, isWhole, known: await this.#knownVersions() }, result);
+      const known = await this.#knownVersions();
+      const familyOf = (version: KeyVersion): string => familyIn(this.#parts.opened.keys, version);
+      return reportOf({ bucket, backend, dryRun, isWhole, known, familyOf }, result);
     } finally {
       progress.stop();
     }
@@ -185,6 +189,10 @@ function placeOf({ bucket, prefix, shard, dryRun }: RewrapOptions, backend: stri
     ...(prefix === '' ? {} : { prefix }),
     ...(shard === undefined ? {} : { shard: `${shard.index}/${shard.count}` }),
   };
+}
+
+function familyIn(keys: ReadonlyMap<string, KeyProvider>, { keyName, keyVersion }: KeyVersion): string {
+  return keys.get(keyName)?.familyOf?.(keyVersion) ?? keyVersion;
 }
 
 /** How many objects a bar has before it: a request for every thousand. */

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../base/clock.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import type { RandomSource } from '../crypto/random.ts';
-import { SecretBytes } from '../crypto/secret-bytes.ts';
+import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import { cacheLife, type CacheTimes } from './cache-life.ts';
 import type { DatedDescription } from './description-cache.ts';
 import { encodeContext } from './encryption-context.ts';
@@ -14,8 +14,6 @@ import { KeyError, type EncryptionContext, type WrappedKey } from './key-provide
 import { LeasedSecret } from './leased-secret.ts';
 import type { KeyCacheOptions, OpenRequest } from './opened-keys.ts';
 import type { RecoveryPublicKey } from './recovery-key.ts';
-
-const bucketKeyBytes = 32;
 
 /**
  * Data keys that one bucket key may wrap, whatever the configuration says. Each takes a random 96-bit nonce of AES-GCM, of
@@ -194,15 +192,17 @@ export class BucketKeys {
     const madeAtMs = this.#clock.now();
     this.#begun += 1;
     const order = this.#begun;
-    const key = new SecretBytes(this.#random(bucketKeyBytes));
+    let key: SecretBytes | undefined;
     try {
-      const wrapped = await kek.wrap(key, context, signal);
+      const made = await kek.makeKey(context, this.#random, signal);
+      const { wrapped } = made;
+      key = made.key;
       this.#onMade({ kek, wrapped, context }, key, madeAtMs);
       const recovery = this.#recovery?.seal(key, context);
       making.complete(key, { ...wrapped, ...(recovery && { recovery }) }, { madeAtMs, order });
       this.#install(lane, making);
     } catch (error) {
-      key.dispose();
+      key?.dispose();
       // Refused, not merely unanswered: the key in use must not tide over the next outage.
       if (isRefusal(error)) dropReady(lane);
       throw error;

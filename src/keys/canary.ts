@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 import { systemRandom, type RandomSource } from '../crypto/random.ts';
-import { SecretBytes } from '../crypto/secret-bytes.ts';
+import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import {
   KeyError,
   type EncryptionContext,
@@ -9,9 +9,9 @@ import {
   type KeyProvider,
   type WrappedKey,
 } from './key-provider.ts';
+import { newKey } from './new-key.ts';
 import { quoted } from './quoted.ts';
 
-const plaintextBytes = 32;
 const maxCanaryBytes = 4_096;
 
 /** No bucket's name begins with a dot, so nothing else is ever wrapped in this context. */
@@ -38,7 +38,7 @@ export interface CanaryOptions {
 interface Canary {
   readonly key: string;
   readonly wrapped: WrappedKey;
-  /** SHA-256 of the 32 random bytes that were wrapped. */
+  /** SHA-256 of the key of 32 bytes that was wrapped. */
   readonly digest: Uint8Array;
 }
 
@@ -85,8 +85,8 @@ async function roundTrip(
   random: RandomSource,
   signal: AbortSignal | undefined,
 ): Promise<Canary> {
-  using plaintext = new SecretBytes(random(plaintextBytes));
-  const wrapped = await provider.wrap(plaintext, canaryContext, signal);
+  const { key, wrapped } = await newKey(provider, canaryContext, { random, signal });
+  using plaintext = key;
   const ciphertext = Buffer.from(wrapped.ciphertext);
   if (ciphertext.every((byte) => byte === 0) || ciphertext.includes(plaintext.bytes)) {
     throw new KeyError('misconfigured', `key ${quoted(provider.name)} does not encrypt: do not use it`);

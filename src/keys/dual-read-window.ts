@@ -7,9 +7,11 @@ import {
   type EncryptionContext,
   type KeyDescription,
   type KeyProvider,
+  type NewKey,
   type WrappedKey,
 } from './key-provider.ts';
 import { quoted } from './quoted.ts';
+import { versionAge } from './version-age.ts';
 
 /** How many versions before the current one may still be read (0: only the current one). */
 export interface DualReadWindowOptions {
@@ -26,6 +28,8 @@ export class DualReadWindow implements KeyProvider {
   readonly name: string;
   readonly describeTtlMs?: number;
   readonly unknownVersionAdvice?: string;
+  readonly familyOf?: (version: string) => string;
+  readonly makeKey?: (context: EncryptionContext, signal?: AbortSignal) => Promise<NewKey>;
   readonly #inner: KeyProvider;
   readonly #readPrevious: number;
   readonly #descriptions: DescriptionCache;
@@ -37,6 +41,8 @@ export class DualReadWindow implements KeyProvider {
     this.name = inner.name;
     if (inner.describeTtlMs !== undefined) this.describeTtlMs = inner.describeTtlMs;
     if (inner.unknownVersionAdvice !== undefined) this.unknownVersionAdvice = inner.unknownVersionAdvice;
+    if (inner.familyOf !== undefined) this.familyOf = inner.familyOf.bind(inner);
+    if (inner.makeKey !== undefined) this.makeKey = inner.makeKey.bind(inner);
     this.#inner = inner;
     this.#readPrevious = readPrevious;
     this.#descriptions = new DescriptionCache(inner, { clock });
@@ -55,7 +61,7 @@ export class DualReadWindow implements KeyProvider {
   /** @throws KeyError `outside_window` for a version that is too old, `not_found` for one that the provider does not list. */
   async unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes> {
     let description = await this.#descriptions.get(signal);
-    if (!description.versions.includes(wrapped.version)) description = await this.#descriptions.refresh(signal);
+    if (versionAge(this, wrapped.version, description) === -1) description = await this.#descriptions.refresh(signal);
     this.#check(wrapped.version, description);
     return this.#inner.unwrap(wrapped, context, signal);
   }
@@ -68,8 +74,9 @@ export class DualReadWindow implements KeyProvider {
     return this.#inner.close();
   }
 
-  #check(version: string, { versions, retired = [] }: KeyDescription): void {
-    const age = versions.indexOf(version);
+  #check(version: string, description: KeyDescription): void {
+    const { retired = [] } = description;
+    const age = versionAge(this, version, description);
     if (retired.includes(version)) {
       throw new KeyError(
         'not_found',

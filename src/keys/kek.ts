@@ -1,10 +1,13 @@
 import type { Clock } from '../base/clock.ts';
+import type { RandomSource } from '../crypto/random.ts';
 import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import { DescriptionCache, type DatedDescription } from './description-cache.ts';
 import type { KeyAge, KeyEvents, KeyOutcome } from './key-events.ts';
 import { isUnavailable } from './key-errors.ts';
-import { KeyError, type EncryptionContext, type KeyProvider, type WrappedKey } from './key-provider.ts';
+import { KeyError, type EncryptionContext, type KeyProvider, type NewKey, type WrappedKey } from './key-provider.ts';
+import { newKey } from './new-key.ts';
 import { quoted } from './quoted.ts';
+import { versionAge } from './version-age.ts';
 
 /** While a key service is not available it is asked again at most this often, where a cached key can serve. */
 const retryAfterMs = 5_000;
@@ -60,18 +63,22 @@ export class Kek {
   async ageOf(version: string): Promise<KeyAge> {
     const next = this.description().catch(() => undefined);
     const { versions = [] } = this.#descriptions.last ?? (await next) ?? {};
-    const age = versions.indexOf(version);
-    return age === 0 ? 'current' : age > 0 ? 'previous' : 'unknown';
+    if (versions[0] === version) return 'current';
+    return versionAge(this.provider, version, { versions }) === -1 ? 'unknown' : 'previous';
   }
 
-  /** @throws KeyError `misconfigured` also where the answer is longer than an envelope can hold. */
-  async wrap(key: SecretBytes, context: EncryptionContext, signal: AbortSignal): Promise<WrappedKey> {
-    const wrapped = await this.#measured('wrap', signal, () => this.provider.wrap(key, context, signal));
-    if (!isStorable(wrapped)) {
+  /**
+   * A new key of 32 bytes, the caller's to dispose, wrapped under the current version.
+   * @throws KeyError `misconfigured` also where the answer is longer than an envelope can hold.
+   */
+  async makeKey(context: EncryptionContext, random: RandomSource, signal: AbortSignal): Promise<NewKey> {
+    const made = await this.#measured('wrap', signal, () => newKey(this.provider, context, { random, signal }));
+    if (!isStorable(made.wrapped) || made.key.bytes.length !== keyBytes) {
+      made.key.dispose();
       throw new KeyError('misconfigured', `key ${quoted(this.name)} gives wrapped keys that no envelope can hold`);
     }
-    this.#noteWrappedBy(wrapped.version);
-    return wrapped;
+    this.#noteWrappedBy(made.wrapped.version);
+    return made;
   }
 
   /** @throws KeyError `wrong_key` also where what comes out is not 32 bytes. */

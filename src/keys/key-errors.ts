@@ -16,6 +16,6 @@ export function closedError(name: string): KeyError {
 }
 
 /** Whether the key service did not answer: the one failure that cached keys tide over. */
-export function isUnavailable(error: unknown): boolean {
+export function isUnavailable(error: unknown): error is KeyError {
   return error instanceof KeyError && error.code === 'unavailable';
 }

@@ -31,6 +31,13 @@ export interface WrappedKey {
   readonly ciphertext: Uint8Array;
 }
 
+/** A key that was made a moment ago, and its wrapped form. */
+export interface NewKey {
+  /** 32 bytes; the caller's to dispose. */
+  readonly key: SecretBytes;
+  readonly wrapped: WrappedKey;
+}
+
 /** The versions of a KEK that unwrap: `versions[0]` is current, the rest are older ones, newest first. */
 export interface KeyDescription {
   readonly versions: readonly string[];
@@ -45,6 +52,7 @@ export interface KeyDescription {
  * - `unwrap(wrap(k, c), c)` gives `k`; with any other context it fails with `wrong_key`.
  * - A version that is not known fails with `not_found`; a service that does not answer with `unavailable`.
  * - The dual-read window is not the provider's affair: it unwraps every version that it still holds.
+ * - Versions of one family are told apart by `wrap`, `makeKey` and `unwrap`, and stand as one in `describe`.
  * - After `rotate` the version that it named is `versions[0]`, and `wrap` uses it at once.
  */
 export interface KeyProvider {
@@ -54,15 +62,29 @@ export interface KeyProvider {
   readonly describeTtlMs?: number;
   /** What can be done about a version that it does not list, as the end of a sentence; missing: nothing in the gateway. */
   readonly unknownVersionAdvice?: string;
+  /**
+   * Name of what a version belongs to, where versions of one key of the service are opened and taken out of use together, as
+   * the key materials behind an ARN of AWS KMS are: `describe` lists one of them, and the dual-read window takes the others for
+   * it. Missing: each version stands alone.
+   */
+  familyOf?(version: string): string;
   describe(signal?: AbortSignal): Promise<KeyDescription>;
+  /** Makes a key and wraps it, where the service tells the exact version only of keys that it makes; use `newKey`. */
+  makeKey?(context: EncryptionContext, signal?: AbortSignal): Promise<NewKey>;
   wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey>;
   unwrap(wrapped: WrappedKey, context: EncryptionContext, signal?: AbortSignal): Promise<SecretBytes>;
   health(signal?: AbortSignal): Promise<Health>;
   /**
    * Makes a new version, which is current from then on, and gives its name. Missing where the key service cannot be asked
-   * to: then an administrator rotates there.
+   * to: then an administrator rotates there. What it asks of the service it asks once, also where no answer comes.
    */
   rotate?(signal?: AbortSignal): Promise<string>;
+  /**
+   * Makes another key of the service, which an administrator has made, the current version, and gives that version's name.
+   * Missing where versions are not keys of their own.
+   * @throws KeyError `misconfigured` where what is under the present key could not be read afterwards.
+   */
+  switchTo?(keyId: string, signal?: AbortSignal): Promise<string>;
   /**
    * Takes a version other than the current one, and all that are older where the service cannot take one alone, out of use:
    * it unwraps nothing more, until an administrator puts it back in the key service. Missing as above.

@@ -22,7 +22,8 @@ export type LeaseState = 'claimed' | 'taken' | 'done';
  * says nothing for `leaseMs` can be followed by another one.
  */
 export interface RotationLease {
-  claim(due: DueRotation, leaseMs: number): Promise<LeaseState>;
+  /** `current` is the version of now: where the first claim had another one, that rotation was made, and it is `done`. */
+  claim(due: DueRotation, claim: { readonly leaseMs: number; readonly current: string }): Promise<LeaseState>;
   /** The rotation is made; others get `done` from now on. */
   finish(due: DueRotation, version: string): Promise<void>;
 }
@@ -64,12 +65,21 @@ export class RotationScheduler implements Disposable {
 
   /** Rotates for this time, unless another replica has it. Never rejects. */
   async run(due: DueRotation): Promise<LeaseState | 'failed'> {
-    const { lease, events } = this.#options;
+    const { lease, events, providers } = this.#options;
     const { keyName } = due;
     try {
-      const state = await lease.claim(due, leaseMs);
-      if (state === 'claimed') await this.#rotate(due);
-      else events.skipped({ keyName, reason: state });
+      const provider = providers.get(keyName);
+      if (provider?.rotate === undefined) throw new Error('the key service does not let the gateway rotate this key');
+      const [previous = ''] = (await provider.describe()).versions;
+      const state = await lease.claim(due, { leaseMs, current: previous });
+      if (state !== 'claimed') {
+        events.skipped({ keyName, reason: state });
+        return state;
+      }
+      events.started({ keyName });
+      const current = await provider.rotate();
+      events.rotated({ keyName, previous, current });
+      await lease.finish(due, current);
       return state;
     } catch (error) {
       events.failed({ keyName, error });
@@ -114,17 +124,5 @@ export class RotationScheduler implements Disposable {
   async #followUp(due: DueRotation, attempt: number): Promise<void> {
     this.#timers.delete(`${due.keyName} ${due.dueMs}`);
     await this.#attempt(due, attempt);
-  }
-
-  async #rotate(due: DueRotation): Promise<void> {
-    const { providers, lease, events } = this.#options;
-    const { keyName } = due;
-    const provider = providers.get(keyName);
-    if (provider?.rotate === undefined) throw new Error('the key service does not let the gateway rotate this key');
-    const [previous = ''] = (await provider.describe()).versions;
-    events.started({ keyName });
-    const current = await provider.rotate();
-    events.rotated({ keyName, previous, current });
-    await lease.finish(due, current);
   }
 }

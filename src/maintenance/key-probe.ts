@@ -1,6 +1,6 @@
 import { systemRandom } from '../crypto/random.ts';
-import { SecretBytes } from '../crypto/secret-bytes.ts';
 import { KeyError, type EncryptionContext, type KeyProvider } from '../keys/key-provider.ts';
+import { newKey } from '../keys/new-key.ts';
 
 /** What is known of a key-encryption key. */
 export interface KeyReport {
@@ -23,9 +23,9 @@ export async function probeKey(provider: KeyProvider, signal: AbortSignal): Prom
   const health = await provider.health(signal);
   if (!health.ok) problems.push(`not ready: ${health.reason ?? 'no reason given'}`);
   const { versions } = await provider.describe(signal);
-  using key = new SecretBytes(systemRandom(32));
   const startMs = performance.now();
-  const wrapped = await provider.wrap(key, context, signal);
+  const { key: made, wrapped } = await newKey(provider, context, { random: systemRandom, signal });
+  using key = made;
   using unwrapped = await provider.unwrap(wrapped, context, signal);
   const roundTripMs = performance.now() - startMs;
   if (!unwrapped.equals(key)) problems.push('what is unwrapped is not what was wrapped');

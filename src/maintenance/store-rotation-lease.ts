@@ -19,6 +19,8 @@ export interface StoreRotationLeaseOptions {
 interface StoredLease {
   readonly etag: string;
   readonly claimedMs: number;
+  /** Current version when it was claimed. */
+  readonly from: string | undefined;
   readonly isDone: boolean;
 }
 
@@ -35,22 +37,31 @@ export class StoreRotationLease implements RotationLease {
     this.#clock = options.clock ?? systemClock;
   }
 
-  async claim(due: DueRotation, leaseMs: number): Promise<LeaseState> {
-    if (await this.#write(due, { ifNoneMatch: '*' })) return 'claimed';
+  async claim(
+    due: DueRotation,
+    { leaseMs, current }: { readonly leaseMs: number; readonly current: string },
+  ): Promise<LeaseState> {
+    const from = { from: current };
+    if (await this.#write(due, { ifNoneMatch: '*' }, from)) return 'claimed';
     const lease = await this.#read(due);
-    if (lease.isDone) return 'done';
+    // Whoever had it may have gone between the rotation and saying so: it is not made again.
+    if (lease.isDone || (lease.from !== undefined && lease.from !== current)) return 'done';
     if (this.#clock.now() - lease.claimedMs < leaseMs) return 'taken';
     // Of those who find it abandoned at once one replaces this very state of it.
-    return (await this.#write(due, { ifMatch: lease.etag })) ? 'claimed' : 'taken';
+    return (await this.#write(due, { ifMatch: lease.etag }, from)) ? 'claimed' : 'taken';
   }
 
   async finish(due: DueRotation, version: string): Promise<void> {
-    await this.#write(due, {}, version);
+    await this.#write(due, {}, { made: version });
   }
 
   /** False where the condition does not hold. */
-  async #write(due: DueRotation, conditions: Conditions, version?: string): Promise<boolean> {
-    const lease = { version: 1, claimedMs: this.#clock.now(), ...(version === undefined ? {} : { made: version }) };
+  async #write(
+    due: DueRotation,
+    conditions: Conditions,
+    fields: { readonly from: string } | { readonly made: string },
+  ): Promise<boolean> {
+    const lease = { version: 1, claimedMs: this.#clock.now(), ...fields };
     const body = Buffer.from(`${JSON.stringify(lease)}\n`);
     try {
       await this.#options.store.putObject({
@@ -70,10 +81,13 @@ export class StoreRotationLease implements RotationLease {
   async #read(due: DueRotation): Promise<StoredLease> {
     const { body, etag } = await this.#options.store.getObject(await this.#address(due));
     const bytes = await readAll(body, maxLeaseBytes, () => s3Error('InternalError', 'A rotation lease is damaged.'));
-    const lease: { readonly claimedMs?: unknown; readonly made?: unknown } = JSON.parse(Buffer.from(bytes).toString());
+    const lease: { readonly claimedMs?: unknown; readonly from?: unknown; readonly made?: unknown } = JSON.parse(
+      Buffer.from(bytes).toString(),
+    );
     // One that says no time is nobody's.
     const claimedMs = typeof lease.claimedMs === 'number' ? lease.claimedMs : 0;
-    return { etag, claimedMs, isDone: lease.made !== undefined };
+    const from = typeof lease.from === 'string' ? lease.from : undefined;
+    return { etag, claimedMs, from, isDone: lease.made !== undefined };
   }
 
   async #address({ keyName, dueMs }: DueRotation): Promise<{ readonly bucket: string; readonly key: string }> {

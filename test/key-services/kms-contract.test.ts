@@ -6,11 +6,12 @@ import { KmsServer, kmsCredentials, kmsServerNames, type KmsServerName } from '.
 import { Relay } from '../interop/support/relay.ts';
 import { Workspace } from '../interop/support/workspace.ts';
 
-const rotatesNot = 'a version is a key of AWS KMS: an administrator switches the alias';
+const keepsAll = 'AWS KMS takes no key material out of use; an administrator disables the key';
 const skipAlways = {
-  'rotates by itself: the version that it names is in use at once': rotatesNot,
-  'takes an old version out of use, and the current one never': rotatesNot,
-  'destroys an old version, retired or not, and the current one never': rotatesNot,
+  'rotates by itself: the version that it names is in use at once':
+    'the stand-ins tell no id of the key material, so that a rotation would make no new version',
+  'takes an old version out of use, and the current one never': keepsAll,
+  'destroys an old version, retired or not, and the current one never': keepsAll,
 };
 
 const saysOtherwise =

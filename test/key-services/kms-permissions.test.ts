@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { buffer } from 'node:stream/consumers';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 
-import { SecretBytes } from '../../src/crypto/secret-bytes.ts';
+import { request as send } from 'undici';
+
 import { AwsKmsKey } from '../../src/keys/aws-kms/aws-kms-key.ts';
 import type { AwsKeys } from '../../src/keys/aws-kms/kms-options.ts';
 import { KmsServer } from '../interop/support/kms-servers.ts';
 import { repository } from '../interop/support/tools.ts';
 import { Workspace } from '../interop/support/workspace.ts';
+import { FakeServer } from '../support/fake-server.ts';
 import { context } from '../unit/keys/support.ts';
 
 interface Statement {
@@ -19,10 +23,10 @@ interface Statement {
   readonly Resource: readonly string[];
 }
 
-/** The policy that the documentation tells administrators to copy. */
-async function documentedPolicy(): Promise<readonly Statement[]> {
+/** A policy that the documentation tells administrators to copy. */
+async function documentedPolicy(heading: string): Promise<readonly Statement[]> {
   const page = await readFile(join(repository, 'docs/KMS_COMPATIBILITY.md'), 'utf8');
-  const [, json = ''] = page.slice(page.indexOf('### IAM policy of the gateway\n')).split(/^```(?:json)?$/m);
+  const [, json = ''] = page.slice(page.indexOf(`### ${heading}\n`)).split(/^```(?:json)?$/m);
   const { Statement: statements }: { readonly Statement: readonly Statement[] } = JSON.parse(json);
   return statements;
 }
@@ -67,6 +71,38 @@ class CheckingMoto {
   }
 }
 
+/** Before moto, which tells no id of the key material: one for each rotation that it has taken. */
+class TellingMoto extends FakeServer {
+  readonly #endpoint: string;
+  #rotations = 0;
+
+  private constructor(endpoint: string) {
+    super();
+    this.#endpoint = endpoint;
+  }
+
+  static async start(endpoint: string): Promise<TellingMoto> {
+    const telling = new TellingMoto(endpoint);
+    await telling.up();
+    return telling;
+  }
+
+  protected override async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const operation = String(request.headers['x-amz-target']).replace('TrentService.', '');
+    const { connection: _, 'content-length': __, 'transfer-encoding': ___, ...headers } = request.headers;
+    // With the host that was signed.
+    const answer = await send(this.#endpoint, { method: 'POST', headers, body: await buffer(request) });
+    const [text, isFine] = [await answer.body.text(), answer.statusCode === 200];
+    if (isFine && operation === 'RotateKeyOnDemand') this.#rotations += 1;
+    const material = String(this.#rotations).padStart(64, '0');
+    const told =
+      isFine && operation === 'DescribeKey'
+        ? text.replace('"KeyMetadata": {', `"KeyMetadata": {"CurrentKeyMaterialId":"${material}",`)
+        : text;
+    response.writeHead(answer.statusCode, { 'content-type': 'application/x-amz-json-1.1' }).end(told);
+  }
+}
+
 async function works(moto: CheckingMoto, credentials: AwsKeys, keyId: string): Promise<void> {
   const { endpoint, region } = moto.server;
   const base = { name: 'aws', previousKeyIds: [], timeoutMs: 5000, retries: 0 };
@@ -74,9 +110,9 @@ async function works(moto: CheckingMoto, credentials: AwsKeys, keyId: string): P
   try {
     assert.deepEqual(await key.health(), { ok: true });
     await key.describe();
-    using plain = new SecretBytes(new Uint8Array(32).fill(7));
-    using opened = await key.unwrap(await key.wrap(plain, context), context);
-    assert.ok(opened.equals(plain));
+    const { key: made, wrapped } = await key.makeKey(context);
+    using opened = await key.unwrap(wrapped, context);
+    assert.ok(opened.equals(made));
   } finally {
     await key.close();
   }
@@ -86,10 +122,10 @@ test('the actions of the documented IAM policy are enough, each is needed, and t
   const moto = new CheckingMoto(await KmsServer.start('moto', workspace));
   const arn = await moto.server.createKey();
   await moto.server.createAlias('alias/s3eg', arn);
-  const policy = await documentedPolicy();
+  const policy = await documentedPolicy('IAM policy of the gateway');
   const gateway = await moto.userWith('gateway', policy);
   const actions = policy.flatMap(({ Action }) => Action);
-  assert.deepEqual(actions.toSorted(), ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt']);
+  assert.deepEqual(actions.toSorted(), ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey']);
   const lacking = new Map<string, AwsKeys>();
   for (const action of actions) {
     const others = actions.filter((other) => other !== action);
@@ -107,6 +143,53 @@ test('the actions of the documented IAM policy are enough, each is needed, and t
   client.destroy();
   await works(moto, gateway, arn);
 });
+
+test('the actions of the documented IAM policy of who rotates are enough, each is needed, and the gateway has none of them', async () => {
+  const moto = new CheckingMoto(await KmsServer.start('moto', workspace));
+  const [first, second] = [await moto.server.createKey(), await moto.server.createKey()];
+  await moto.server.createAlias('alias/rotated', first);
+  const own = await documentedPolicy('IAM policy of the gateway');
+  const policy = await documentedPolicy('IAM policy of who rotates');
+  const actions = policy.flatMap(({ Action }) => Action);
+  assert.deepEqual(actions.toSorted(), ['kms:GetKeyRotationStatus', 'kms:RotateKeyOnDemand', 'kms:UpdateAlias']);
+  const users = new Map([['gateway', await moto.userWith('plain-gateway', own)]]);
+  for (const action of actions) {
+    const others = actions.filter((other) => other !== action);
+    const statements = [...own, { Effect: 'Allow', Action: others, Resource: [] }];
+    users.set(action, await moto.userWith(`rotates-without-${action.replace(':', '-')}`, statements));
+  }
+  const operator = await moto.userWith('operator', [...own, ...policy]);
+  await moto.startChecking();
+  await using telling = await TellingMoto.start(moto.server.endpoint);
+  const run = async (credentials: AwsKeys, use: (key: AwsKmsKey) => Promise<string>): Promise<string> => {
+    const { region } = moto.server;
+    const base = { name: 'aws', previousKeyIds: [first, second], timeoutMs: 5000, retries: 0 };
+    const key = await AwsKmsKey.open({
+      ...base,
+      keyId: 'alias/rotated',
+      region,
+      endpoint: telling.address,
+      credentials,
+    });
+    try {
+      return await use(key);
+    } finally {
+      await key.close();
+    }
+  };
+  const switchTo = (key: AwsKmsKey): Promise<string> => key.switchTo(second);
+  for (const [lacking, credentials] of users) {
+    if (lacking !== 'kms:UpdateAlias') await assert.rejects(run(credentials, rotate), lacking);
+    if (lacking === 'kms:UpdateAlias' || lacking === 'gateway')
+      await assert.rejects(run(credentials, switchTo), lacking);
+  }
+  assert.equal(await run(operator, rotate), `${first}#${'0'.repeat(16)}`);
+  assert.ok((await run(operator, switchTo)).startsWith(second));
+});
+
+function rotate(key: AwsKmsKey): Promise<string> {
+  return key.rotate();
+}
 
 /** moto refuses in XML, whatever the protocol, which the SDK does not understand: only the status tells. */
 function isForbidden(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { RewrapResult } from '../../maintenance/rewrap/rewrap-job.ts';
+import type { KeyVersion } from '../../maintenance/rewrap/object-rewrapper.ts';
 import type { CopyGuard } from '../../maintenance/rewrap/self-copy.ts';
 import type { RewrapFailure, RewrapTally, UnderVersion } from '../../maintenance/rewrap/tally.ts';
 import { printable } from '../cli-io.ts';
@@ -35,6 +36,8 @@ export interface RewrapScope {
   readonly isWhole: boolean;
   /** All versions of the keys that are configured, the current one first, by key. */
   readonly known: ReadonlyMap<string, readonly string[]>;
+  /** What a version belongs to and is taken out of use with. */
+  readonly familyOf: (version: KeyVersion) => string;
 }
 
 /** Puts together what a run found and what the key services know. */
@@ -56,18 +59,34 @@ export function reportOf(scope: RewrapScope, { tally, guard }: RewrapResult): Re
   };
 }
 
-function versionsLeft({ known, isWhole }: RewrapScope, tally: RewrapTally): readonly VersionLeft[] {
+function versionsLeft({ known, isWhole, familyOf }: RewrapScope, tally: RewrapTally): readonly VersionLeft[] {
   const isComplete = isWhole && tally.failed === 0 && tally.oldVersionsNotLookedAt === 0;
-  const found = tally.under.filter(({ keyName, keyVersion }) => !known.get(keyName)?.includes(keyVersion));
-  const expected = Array.from(known, ([keyName, versions]) => versions.map((keyVersion) => ({ keyName, keyVersion })));
-  return [...expected.flat(), ...found].map(({ keyName, keyVersion }) => {
-    const counts = tally.under.find((entry) => entry.keyName === keyName && entry.keyVersion === keyVersion);
+  const isCurrent = ({ keyName, keyVersion }: KeyVersion): boolean => known.get(keyName)?.[0] === keyVersion;
+  // One that stands for its family is not free while another one of the family protects something.
+  const isTogetherWith = (version: KeyVersion, other: KeyVersion): boolean =>
+    version.keyName === other.keyName && familyOf(version) === familyOf(other);
+  const all = Array.from(known, ([keyName, versions]) =>
+    versions.map((keyVersion) => ({ keyName, keyVersion })),
+  ).flat();
+  const expected = all.filter(
+    (version) =>
+      isCurrent(version) ||
+      !tally.under.some((entry) => isTogetherWith(version, entry)) ||
+      tally.under.some((entry) => isSame(version, entry)),
+  );
+  const found = tally.under.filter((entry) => !expected.some((version) => isSame(version, entry)));
+  return [...expected, ...found].map((version) => {
+    const counts = tally.under.find((entry) => isSame(version, entry));
     const { objects = 0, oldVersions = 0, uploads = 0 } = counts ?? {};
-    const isCurrent = known.get(keyName)?.[0] === keyVersion;
     const isFree = objects + oldVersions + uploads === 0;
-    const mayBeRetired = !isCurrent && isFree && isComplete;
-    return { keyName, keyVersion, isCurrent, objects, oldVersions, uploads, mayBeRetired };
+    const { keyName, keyVersion } = version;
+    const mayBeRetired = !isCurrent(version) && isFree && isComplete;
+    return { keyName, keyVersion, isCurrent: isCurrent(version), objects, oldVersions, uploads, mayBeRetired };
   });
+}
+
+function isSame(one: KeyVersion, other: KeyVersion): boolean {
+  return one.keyName === other.keyName && one.keyVersion === other.keyVersion;
 }
 
 /** The report for people. */

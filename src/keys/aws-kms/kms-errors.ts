@@ -10,10 +10,14 @@ const exceptions: Readonly<Record<string, readonly [code: KeyErrorCode, advice: 
   ValidationException: ['misconfigured', 'AWS KMS does not understand the request'],
   UnsupportedOperationException: ['misconfigured', 'the key cannot do that'],
   DisabledException: ['denied', 'the key is disabled: enable it'],
-  KMSInvalidStateException: ['denied', 'the state of the key forbids it: it may be pending deletion or import'],
+  KMSInvalidStateException: [
+    'denied',
+    'the state of the key forbids it: it may be pending deletion or import, or have no imported material to rotate to',
+  ],
   AccessDeniedException: [
     'denied',
-    'the policies of key and role must allow kms:Encrypt, kms:Decrypt, kms:DescribeKey',
+    'the policies of key and role must allow kms:GenerateDataKey, kms:Decrypt and kms:DescribeKey; of who rotates, also ' +
+      'kms:RotateKeyOnDemand, kms:GetKeyRotationStatus and kms:UpdateAlias',
   ],
   AccessDenied: ['denied', 'the role may not be assumed with these credentials'],
   UnrecognizedClientException: ['denied', 'AWS does not know these credentials'],
@@ -26,7 +30,12 @@ const exceptions: Readonly<Record<string, readonly [code: KeyErrorCode, advice: 
   ExpiredToken: ['denied', 'the session token has expired'],
   OptInRequired: ['denied', 'the account must opt in to this Region'],
   ThrottlingException: ['unavailable', 'AWS KMS throttles: raise its quota, or keep bucket keys for longer'],
-  LimitExceededException: ['unavailable', 'a quota of AWS KMS is used up'],
+  LimitExceededException: [
+    'denied',
+    'a quota of the key is used up; of rotations on demand it has 25: make a new key, and switch the alias to it (s3eg keys ' +
+      'rotate --to)',
+  ],
+  ConflictException: ['unavailable', 'an automatic rotation is in progress, or begins within 20 minutes: rotate later'],
   CredentialsProviderError: [
     'unavailable',
     'no credentials were found in environment, profile, web identity or instance',

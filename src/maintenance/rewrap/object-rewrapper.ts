@@ -35,6 +35,8 @@ export interface RewrapKeys {
   readonly dataKeys: DataKeys;
   /** Current version of a key. @throws KeyError. */
   current(keyName: string, signal?: AbortSignal): Promise<string>;
+  /** What a version belongs to, by which `--from` can name it too: `KeyProvider.familyOf`. */
+  familyOf?(version: KeyVersion): string;
 }
 
 /** What is to be under which key. */
@@ -90,7 +92,8 @@ export class ObjectRewrapper {
     const { from, to = envelope.kekName, keys } = this.#options;
     if (from !== undefined) {
       const { keyName, keyVersion = envelope.kekVersion } = from;
-      if (envelope.kekName !== keyName || envelope.kekVersion !== keyVersion) return 'other_key';
+      const isAsked = envelope.kekVersion === keyVersion || keys.familyOf?.(labelOf(envelope)) === keyVersion;
+      if (envelope.kekName !== keyName || !isAsked) return 'other_key';
     }
     if (envelope.kekName !== to) return undefined;
     return envelope.kekVersion === (await keys.current(to, signal)) ? 'current' : undefined;

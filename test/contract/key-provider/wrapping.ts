@@ -1,13 +1,34 @@
 import assert from 'node:assert/strict';
 
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
-import type { EncryptionContext } from '../../../src/keys/key-provider.ts';
+import { systemRandom } from '../../../src/crypto/random.ts';
+import type { EncryptionContext, KeyProvider, NewKey } from '../../../src/keys/key-provider.ts';
+import { newKey } from '../../../src/keys/new-key.ts';
 import { context, plainKey, rejectsWith, withProvider, type ContractTest } from './harness.ts';
 
 /** Bytes of a ciphertext that are altered one at a time, at most; the first and the last are among them. */
 const alteredPositions = 80;
 
+function made(provider: KeyProvider): Promise<NewKey> {
+  return newKey(provider, context, { random: systemRandom });
+}
+
 export const wrappingTests: readonly ContractTest[] = [
+  {
+    name: 'gives new keys of 32 bytes, each another one, wrapped by the current version and bound to their context',
+    async run({ provider }) {
+      const [first, second] = [await made(provider), await made(provider)];
+      using firstKey = first.key;
+      using secondKey = second.key;
+      assert.equal(firstKey.bytes.length, 32);
+      assert.ok(!firstKey.equals(secondKey));
+      assert.equal(first.wrapped.version, (await provider.describe()).versions[0]);
+      assert.ok(!Buffer.from(first.wrapped.ciphertext).includes(firstKey.bytes));
+      using opened = await provider.unwrap(first.wrapped, context);
+      assert.ok(opened.equals(firstKey));
+      await rejectsWith(provider.unwrap(first.wrapped, { ...context, bucket: 'another' }), 'wrong_key');
+    },
+  },
   {
     name: 'gives back what it wrapped',
     async run({ provider }) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { systemRandom } from '../../../src/crypto/random.ts';
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
 import { Kek } from '../../../src/keys/kek.ts';
 import type { KeyErrorCode } from '../../../src/keys/key-provider.ts';
@@ -15,11 +16,9 @@ function setUp() {
   return { clock, service, events, signal, kek: new Kek(service, { clock, events }) };
 }
 
-const key = () => new SecretBytes(new Uint8Array(32).fill(9));
-
 test('every call to the key service is reported with its outcome', async () => {
   const { service, kek, events, signal } = setUp();
-  const wrapped = await kek.wrap(key(), context, signal);
+  const { wrapped } = await kek.makeKey(context, systemRandom, signal);
   await kek.unwrap(wrapped, context, signal);
   const codes: readonly KeyErrorCode[] = [
     'unavailable',
@@ -31,12 +30,12 @@ test('every call to the key service is reported with its outcome', async () => {
   ];
   for (const code of codes) {
     service.fail(code);
-    await assert.rejects(kek.wrap(key(), context, signal), keyError(code));
+    await assert.rejects(kek.makeKey(context, systemRandom, signal), keyError(code));
     await assert.rejects(kek.unwrap(wrapped, context, signal), keyError(code));
   }
   service.wrap = () => Promise.reject(new TypeError('a bug'));
-  await assert.rejects(kek.wrap(key(), context, signal), TypeError);
-  await assert.rejects(kek.wrap(key(), context, AbortSignal.abort()), TypeError);
+  await assert.rejects(kek.makeKey(context, systemRandom, signal), TypeError);
+  await assert.rejects(kek.makeKey(context, systemRandom, AbortSignal.abort()), TypeError);
   assert.deepEqual(events.lines, [
     'wrap main ok',
     'unwrap main ok',
@@ -49,10 +48,10 @@ test('every call to the key service is reported with its outcome', async () => {
 test('a key that was wrapped by a new version tells of a rotation before the description is old', async () => {
   const { service, kek, events, signal } = setUp();
   await kek.description();
-  await kek.wrap(key(), context, signal);
+  await kek.makeKey(context, systemRandom, signal);
   assert.equal(service.calls.describe, 1);
   const version = service.addVersion();
-  await kek.wrap(key(), context, signal);
+  await kek.makeKey(context, systemRandom, signal);
   await settled();
   assert.equal(service.calls.describe, 2);
   assert.equal(await kek.ageOf(version), 'current');
@@ -70,7 +69,7 @@ test('durations are in milliseconds', async () => {
     events: { ...events, wrap: ({ durationMs }) => void durations.push(durationMs) },
   });
   const release = service.hold('wrap');
-  const waiting = kek.wrap(key(), context, signal);
+  const waiting = kek.makeKey(context, systemRandom, signal);
   await delay(20);
   release();
   await waiting;
@@ -87,7 +86,7 @@ test('the longest wrapped key that an envelope can hold is sent', async () => {
 
 test('what no envelope can hold is not sent to the key service', async () => {
   const { service, kek, signal } = setUp();
-  const wrapped = await kek.wrap(key(), context, signal);
+  const { wrapped } = await kek.makeKey(context, systemRandom, signal);
   for (const change of [
     { version: '' },
     { version: 'x'.repeat(129) },
@@ -103,7 +102,7 @@ test('what no envelope can hold is not sent to the key service', async () => {
 
 test('what comes out and is not a bucket key is refused and zeroed', async () => {
   const { service, kek, signal } = setUp();
-  const wrapped = await kek.wrap(key(), context, signal);
+  const { wrapped } = await kek.makeKey(context, systemRandom, signal);
   for (const length of [0, 16, 31, 33]) {
     const memory = new Uint8Array(length).fill(3);
     service.unwrap = () => Promise.resolve(new SecretBytes(memory));
@@ -128,7 +127,7 @@ test('its versions are undefined while it is away, and an error where it refuses
 
 test('it is away from its first failure to answer until any answer', async () => {
   const { service, kek, signal } = setUp();
-  const wrapped = await kek.wrap(key(), context, signal);
+  const { wrapped } = await kek.makeKey(context, systemRandom, signal);
   assert.equal(kek.tideOver(), false);
   const answers: readonly (KeyErrorCode | undefined)[] = [
     undefined,
@@ -147,7 +146,7 @@ test('it is away from its first failure to answer until any answer', async () =>
   }
   // The window answers by itself.
   service.fail('unavailable');
-  await assert.rejects(kek.wrap(key(), context, signal));
+  await assert.rejects(kek.makeKey(context, systemRandom, signal));
   service.fail('outside_window');
   await assert.rejects(kek.unwrap(wrapped, context, signal));
   assert.equal(kek.tideOver(), true);

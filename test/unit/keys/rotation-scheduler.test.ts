@@ -14,13 +14,13 @@ const minuteMs = 60_000;
 
 /** A lease that all schedulers of a test share. */
 class TestLease implements RotationLease {
-  readonly claims = new Map<number, { atMs: number; version?: string }>();
+  readonly claims = new Map<number, { atMs: number; from?: string; version?: string }>();
 
-  claim({ dueMs }: DueRotation, leaseMs: number): Promise<LeaseState> {
+  claim({ dueMs }: DueRotation, { leaseMs, current }: { leaseMs: number; current: string }): Promise<LeaseState> {
     const held = this.claims.get(dueMs);
-    if (held?.version !== undefined) return Promise.resolve('done');
+    if (held?.version !== undefined || (held?.from ?? current) !== current) return Promise.resolve('done');
     if (held !== undefined && Date.now() - held.atMs < leaseMs) return Promise.resolve('taken');
-    this.claims.set(dueMs, { atMs: Date.now() });
+    this.claims.set(dueMs, { atMs: Date.now(), from: current });
     return Promise.resolve('claimed');
   }
 
@@ -96,6 +96,19 @@ test('a key service that is away is asked again, and no more than a few times', 
   service.fail('unavailable');
   await pass(24 * 60 + 10);
   assert.equal(lines.filter((line) => line.includes('unavailable') || line.includes('failed')).length, 1 + 4);
+});
+
+test('a rotation of which no answer came is not made a second time where it was made', async (t) => {
+  const { service, lines, start, pass } = setUp(t, '0 3 * * *');
+  const unheard = service.replica();
+  unheard.rotate = () => {
+    service.addVersion();
+    return Promise.reject(new Error('no answer'));
+  };
+  start(unheard);
+  await pass(10);
+  assert.deepEqual((await service.describe()).versions, ['v2', 'v1']);
+  assert.deepEqual(lines, ['Error: no answer']);
 });
 
 test('a scheduler that was disposed of does nothing more', async (t) => {

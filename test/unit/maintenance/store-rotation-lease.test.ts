@@ -26,31 +26,48 @@ test('of many who claim at once one gets it, and after it is done nobody', async
   const { store, lease } = await setUp(t);
   await store.createBucket('b-second', {});
   await store.createBucket('a-first', {});
-  const claims = await Promise.all(Array.from({ length: 8 }, () => lease().claim(due, leaseMs)));
+  const claims = await Promise.all(Array.from({ length: 8 }, () => lease().claim(due, { leaseMs, current: '1' })));
   assert.deepEqual(claims.toSorted(), ['claimed', ...Array<string>(7).fill('taken')]);
   await lease().finish(due, 'v2');
-  assert.equal(await lease().claim(due, leaseMs), 'done');
+  assert.equal(await lease().claim(due, { leaseMs, current: '1' }), 'done');
   const { objects } = await store.listObjects({ bucket: 'a-first', version: 2 });
   assert.deepEqual(
     objects.map(({ key }) => key),
     ['.s3eg/rotation/main/2026-02-01T03:00:00.000Z'],
   );
-  assert.equal(await lease().claim({ ...due, dueMs: due.dueMs + 1 }, leaseMs), 'claimed', 'the next time');
-  assert.equal(await lease().claim({ ...due, keyName: 'other' }, leaseMs), 'claimed', 'another key');
+  assert.equal(
+    await lease().claim({ ...due, dueMs: due.dueMs + 1 }, { leaseMs, current: '1' }),
+    'claimed',
+    'the next time',
+  );
+  assert.equal(await lease().claim({ ...due, keyName: 'other' }, { leaseMs, current: '1' }), 'claimed', 'another key');
 });
 
 test('a claim that came to nothing is taken over once its time is over, by one', async (t) => {
   const { store, clock, lease } = await setUp(t);
   await store.createBucket('only', {});
-  assert.equal(await lease().claim(due, leaseMs), 'claimed');
+  assert.equal(await lease().claim(due, { leaseMs, current: '1' }), 'claimed');
   clock.pass(leaseMs - 1);
-  assert.equal(await lease().claim(due, leaseMs), 'taken');
+  assert.equal(await lease().claim(due, { leaseMs, current: '1' }), 'taken');
   clock.pass(1);
-  const claims = await Promise.all(Array.from({ length: 8 }, () => lease().claim(due, leaseMs)));
+  const claims = await Promise.all(Array.from({ length: 8 }, () => lease().claim(due, { leaseMs, current: '1' })));
   assert.equal(claims.filter((state) => state === 'claimed').length, 1);
 });
 
 test('without a bucket there is nothing to rotate for', async (t) => {
   const { lease } = await setUp(t);
-  await assert.rejects(lease().claim(due, leaseMs), { code: 'NoSuchBucket' });
+  await assert.rejects(lease().claim(due, { leaseMs, current: '1' }), { code: 'NoSuchBucket' });
+});
+
+test('a rotation that was made by one who died before saying so is not made again', async (t) => {
+  const { store, clock, lease } = await setUp(t);
+  await store.createBucket('only', {});
+  assert.equal(await lease().claim(due, { leaseMs, current: '1' }), 'claimed');
+  clock.pass(2 * leaseMs);
+  assert.equal(await lease().claim(due, { leaseMs, current: '2' }), 'done');
+  assert.equal(
+    await lease().claim(due, { leaseMs, current: '1' }),
+    'claimed',
+    'where the version is still the one of then',
+  );
 });

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
+import { systemClock } from '../../../../src/base/clock.ts';
+import { systemRandom } from '../../../../src/crypto/random.ts';
 import { AwsKmsKey } from '../../../../src/keys/aws-kms/aws-kms-key.ts';
 import type { AwsKmsOptions } from '../../../../src/keys/aws-kms/kms-options.ts';
 import { DataKeys } from '../../../../src/keys/data-keys.ts';
 import { DualReadWindow } from '../../../../src/keys/dual-read-window.ts';
+import { Kek } from '../../../../src/keys/kek.ts';
+import { noKeyEvents } from '../../../../src/keys/key-events.ts';
 import { KeyError, type KeyErrorCode } from '../../../../src/keys/key-provider.ts';
 import { SecretBytes } from '../../../../src/crypto/secret-bytes.ts';
 import { FakeKms } from '../../../support/fake-kms.ts';
@@ -48,19 +53,194 @@ describe('a key of AWS KMS', () => {
     opened.push(key);
     return key;
   };
-  test('has the key’s ARN as its version, by alias, by id and by ARN', async () => {
+  /** What the version of a key is now, as docs/format/key-services.md says it. */
+  const versionOf = (keyArn: string): string =>
+    `${keyArn.replace(/eu-central-1(?=.*mrk-)/, '')}#${kms.currentMaterialId(keyArn).slice(0, 16)}`;
+
+  test('has the key’s ARN and its material as its version, by alias, by id and by ARN', async () => {
     for (const keyId of ['alias/s3eg', arn.slice(arn.lastIndexOf('/') + 1), arn]) {
       const key = await open({ keyId });
-      assert.deepEqual(await key.describe(), { versions: [arn] });
-      assert.equal((await key.wrap(plain(), context)).version, arn);
+      assert.deepEqual(await key.describe(), { versions: [versionOf(arn)] });
+      assert.equal((await key.wrap(plain(), context)).version, versionOf(arn));
+      const { key: made, wrapped } = await key.makeKey(context);
+      using read = await key.unwrap(wrapped, context);
+      assert.deepEqual([wrapped.version, read.equals(made)], [versionOf(arn), true]);
     }
+  });
+
+  test('has the ARN alone as its version where the service tells no material, in one operation or in all', async () => {
+    kms.tellsMaterials = false;
+    const key = await open();
+    assert.deepEqual(await key.describe(), { versions: [arn] });
+    assert.equal((await key.wrap(plain(), context)).version, arn);
+    const { wrapped } = await key.makeKey(context);
+    assert.equal(wrapped.version, arn);
+    await assert.rejects(key.rotate(), /gives no id for/);
+    assert.equal(kms.count('RotateKeyOnDemand'), 0);
+    kms.tellsMaterials = true;
+    assert.deepEqual(await key.describe(), { versions: [arn] }, 'what it says of one version never changes');
+    using read = await key.unwrap(wrapped, context);
+    assert.equal(read.bytes.length, 32);
+  });
+
+  test('reads under all material of a key, tells it apart, and takes one for another never', async () => {
+    const key = await open();
+    const first = await key.makeKey(context);
+    kms.rotateAutomatically(arn);
+    const second = await key.makeKey(context);
+    assert.notEqual(first.wrapped.version, second.wrapped.version);
+    assert.deepEqual(await key.describe(), { versions: [second.wrapped.version] });
+    const window = new DualReadWindow(key, { readPrevious: 0 });
+    // As a build wrote it that knew no material.
+    const early = { ...first.wrapped, version: arn };
+    for (const [made, wrapped] of [
+      [first.key, first.wrapped],
+      [second.key, second.wrapped],
+      [first.key, early],
+    ] as const) {
+      using read = await window.unwrap(wrapped, context);
+      assert.ok(read.equals(made), wrapped.version);
+    }
+    const swapped = [
+      { ...first.wrapped, version: second.wrapped.version },
+      { ...second.wrapped, version: first.wrapped.version },
+    ];
+    for (const wrapped of swapped) await assert.rejects(window.unwrap(wrapped, context), keyError('wrong_key'));
+    for (const version of [`${arn}#`, `${arn}#0123`, `${first.wrapped.version}0`, `${arn}#${'g'.repeat(16)}`]) {
+      await assert.rejects(window.unwrap({ ...first.wrapped, version }, context), keyError('not_found'));
+    }
+  });
+
+  test('counts reads under older material, and under none that is known, as previous ones', async () => {
+    const provider = new DualReadWindow(await open(), { readPrevious: 0 });
+    const kek = new Kek(provider, { clock: systemClock, events: noKeyEvents });
+    const { signal } = new AbortController();
+    const first = await kek.makeKey(context, systemRandom, signal);
+    assert.equal(await kek.ageOf(first.wrapped.version), 'current');
+    kms.rotateAutomatically(arn);
+    const second = await kek.makeKey(context, systemRandom, signal);
+    // The description is renewed behind it.
+    while ((await kek.ageOf(second.wrapped.version)) !== 'current') await delay(5);
+    assert.equal(await kek.ageOf(first.wrapped.version), 'previous');
+    assert.equal(await kek.ageOf(arn), 'previous');
+    assert.equal(await kek.ageOf(kms.createKey()), 'unknown');
+  });
+
+  describe('on-demand rotation', () => {
+    test('is asked for once, waits until the new material is current, and names it', async () => {
+      const key = await open();
+      const { wrapped } = await key.makeKey(context);
+      kms.rotationTakesCalls = 2;
+      const version = await key.rotate();
+      assert.equal(version, versionOf(arn));
+      assert.notEqual(version, wrapped.version);
+      assert.equal(kms.count('RotateKeyOnDemand'), 1);
+      assert.equal((await key.makeKey(context)).wrapped.version, version);
+    });
+
+    for (const [name, code, advice] of [
+      ['LimitExceededException', 'denied', /it has 25: make a new key, and switch the alias/],
+      ['ConflictException', 'unavailable', /an automatic rotation is in progress/],
+      ['AccessDeniedException', 'denied', /kms:RotateKeyOnDemand/],
+      ['UnsupportedOperationException', 'misconfigured', /cannot do that/],
+      ['KMSInvalidStateException', 'denied', /no imported material to rotate to/],
+      ['KMSInternalException', 'unavailable', /it may have begun: see which version is current/],
+    ] as const) {
+      test(`that fails with ${name} is not tried again, and the error says what to do`, async () => {
+        const key = await open({ retries: 5 });
+        kms.failing.set('RotateKeyOnDemand', { name });
+        await assert.rejects(key.rotate(), (error) => {
+          assert.ok(keyError(code)(error) && error instanceof Error);
+          assert.match(error.message, advice);
+          assert.ok(error.message.includes(arn) && error.message.includes(name));
+          assert.equal(/may have begun/.test(error.message), name === 'KMSInternalException');
+          return true;
+        });
+        assert.equal(kms.count('RotateKeyOnDemand'), 1);
+      });
+    }
+
+    test('is not begun for a key that cannot have it, and the error says why', async () => {
+      const primary = 'arn:aws:kms:us-east-1:111122223333:key/mrk-1234';
+      const replica = { MultiRegionKeyType: 'REPLICA', PrimaryKey: { Arn: primary, Region: 'us-east-1' } };
+      for (const [more, reason] of [
+        [{ KeyUsage: 'SIGN_VERIFY', KeySpec: 'RSA_2048' }, /a symmetric key for ENCRYPT_DECRYPT is needed/],
+        [{ CustomKeyStoreId: 'cks-1' }, /custom key store/],
+        [{ KeyManager: 'AWS' }, /managed by AWS/],
+        [{ MultiRegion: true, MultiRegionConfiguration: replica }, new RegExp(`rotate the primary key, ${primary}`)],
+        [{ KeyState: 'Disabled' }, /is disabled/],
+      ] as const) {
+        const key = await open({ keyId: kms.createKey({ more }) });
+        await assert.rejects(key.rotate(), (error) => {
+          assert.ok(keyError('misconfigured')(error) && error instanceof Error);
+          assert.match(error.message, reason);
+          return true;
+        });
+      }
+      assert.equal(kms.count('RotateKeyOnDemand'), 0);
+    });
+
+    test('is not begun while another one is in progress', async () => {
+      const key = await open();
+      kms.rotationTakesCalls = Infinity;
+      const controller = new AbortController();
+      const first = key.rotate(controller.signal);
+      while (kms.count('RotateKeyOnDemand') === 0) await delay(5);
+      await assert.rejects(key.rotate(), /in progress since 2026-01-02T00:00:00.000Z: no other one was begun/);
+      controller.abort(new Error('nobody waits'));
+      await assert.rejects(first);
+      assert.equal(kms.count('RotateKeyOnDemand'), 1);
+    });
+  });
+
+  describe('switching the alias', () => {
+    test('makes another key current, by its id or ARN, and what is under the old one is read', async () => {
+      const [second, third] = [kms.createKey(), kms.createKey()];
+      const key = await open({ previousKeyIds: [arn, second] });
+      const { key: made, wrapped } = await key.makeKey(context);
+      assert.equal(await key.switchTo(second), versionOf(second));
+      assert.equal(await key.switchTo(third.slice(third.lastIndexOf('/') + 1)), versionOf(third));
+      assert.equal((await key.makeKey(context)).wrapped.version, versionOf(third));
+      assert.deepEqual((await key.describe()).versions, [versionOf(third), arn, second]);
+      using read = await key.unwrap(wrapped, context);
+      assert.ok(read.equals(made));
+    });
+
+    test('also by the ARN of an alias, unless the key is in another account', async () => {
+      const aliasArn = 'arn:aws:kms:eu-central-1:111122223333:alias/s3eg';
+      const key = await open({ keyId: aliasArn, previousKeyIds: [arn] });
+      const next = kms.createKey();
+      assert.equal(await key.switchTo(next), versionOf(next));
+      const elsewhere = await open({ keyId: aliasArn.replace('111122223333', '999999999999'), previousKeyIds: [next] });
+      await assert.rejects(elsewhere.switchTo(arn), /is not in the account and Region of/);
+    });
+
+    test('is refused, with what to do, where objects or the gateway could not go on', async () => {
+      const next = kms.createKey();
+      for (const [options, to, reason] of [
+        [{ previousKeyIds: [] }, next, new RegExp(`put ${arn} into previousKeyIds of every gateway`)],
+        [{ keyId: arn, previousKeyIds: [arn] }, next, /is no alias .* put it into previousKeyIds/],
+        [{ previousKeyIds: [arn] }, arn, /what the alias means already/],
+        [{ previousKeyIds: [arn] }, kms.createKey({ more: { KeyState: 'Disabled' } }), /is disabled/],
+        [{ previousKeyIds: [arn] }, kms.createKey({ more: { KeyUsage: 'SIGN_VERIFY' } }), /usage SIGN_VERIFY/],
+        [{ previousKeyIds: [arn] }, 'no-such-key', /there is no such key/],
+      ] as const) {
+        const key = await open(options);
+        await assert.rejects(key.switchTo(to), (error) => {
+          assert.ok(keyError('misconfigured')(error) && error instanceof Error);
+          assert.match(error.message, reason);
+          return true;
+        });
+      }
+      assert.equal(kms.count('UpdateAlias'), 0);
+    });
   });
 
   test('puts previous keys behind the current one, each once, and asks for none whose ARN is given', async () => {
     const old = kms.createKey();
     const byId = kms.createKey();
     const key = await open({ previousKeyIds: [arn, old, byId.slice(byId.lastIndexOf('/') + 1)] });
-    assert.deepEqual(await key.describe(), { versions: [arn, old, byId] });
+    assert.deepEqual(await key.describe(), { versions: [versionOf(arn), old, byId] });
     assert.equal(kms.count('DescribeKey'), 2);
     await key.describe();
     assert.equal(kms.count('DescribeKey'), 3, 'an id means the same key for ever, an alias does not');
@@ -72,7 +252,7 @@ describe('a key of AWS KMS', () => {
     const wrapped = await key.wrap(plain(), context);
     const next = kms.createKey();
     kms.pointAlias('alias/s3eg', next);
-    assert.equal((await key.wrap(plain(), context)).version, next);
+    assert.equal((await key.wrap(plain(), context)).version, versionOf(next));
     using read = await key.unwrap(wrapped, context);
     assert.ok(read.equals(plain()));
     await assert.rejects(forgetful.unwrap(wrapped, context), (error) => {
@@ -87,7 +267,7 @@ describe('a key of AWS KMS', () => {
     const multi = kms.createKey({ multiRegion: true });
     const key = await open({ keyId: multi });
     const { version, ciphertext } = await key.wrap(plain(), context);
-    assert.equal(version, multi.replace('eu-central-1', ''));
+    assert.equal(version, versionOf(multi));
     // What the envelope of an object that was written elsewhere holds.
     const elsewhere = await open({ keyId: multi.replace('eu-central-1', 'us-east-1'), region: 'eu-central-1' });
     kms.pointAlias('alias/multi', multi);
@@ -143,6 +323,7 @@ describe('a key of AWS KMS', () => {
       kms.refusal = { name, message: 'why it is so' };
       const calls: readonly ((key: AwsKmsKey) => Promise<unknown>)[] = [
         (key) => key.wrap(plain(), context),
+        (key) => key.makeKey(context),
         (key) => key.unwrap(wrapped, context),
         (key) => key.describe(),
       ];
@@ -172,18 +353,18 @@ describe('a key of AWS KMS', () => {
     const key = await open({ retries: 2, timeoutMs: 5000 });
     kms.failures.push({ name: 'ThrottlingException' }, { name: 'KMSInternalException', status: 500 });
     const startedMs = performance.now();
-    await key.wrap(plain(), context);
-    assert.equal(kms.count('Encrypt'), 3);
+    await key.makeKey(context);
+    assert.equal(kms.count('GenerateDataKey'), 3);
     assert.ok(performance.now() - startedMs > 20, 'with time between the tries');
     kms.failures.push(...Array.from({ length: 3 }, () => ({ name: 'ThrottlingException' })));
-    await assert.rejects(key.wrap(plain(), context), keyError('unavailable'));
+    await assert.rejects(key.makeKey(context), keyError('unavailable'));
   });
 
   test('does not try again what is refused', async () => {
     const key = await open({ retries: 5 });
     kms.refusal = { name: 'AccessDeniedException' };
-    await assert.rejects(key.wrap(plain(), context), keyError('denied'));
-    assert.equal(kms.count('Encrypt'), 1);
+    await assert.rejects(key.makeKey(context), keyError('denied'));
+    assert.equal(kms.count('GenerateDataKey'), 1);
   });
 
   test('waits for a silent service twice its timeout at most, and no longer than its caller', async () => {
@@ -214,7 +395,8 @@ describe('a key of AWS KMS', () => {
       }
       keys.close();
       assert.ok(kms.calls.length <= most, `${kms.calls.length} calls`);
-      assert.equal(kms.count('Encrypt'), Math.ceil(objects / maxObjects));
+      assert.equal(kms.count('GenerateDataKey'), Math.ceil(objects / maxObjects));
+      assert.equal(kms.count('Encrypt'), 0);
     }
   });
 
