@@ -35,6 +35,15 @@ export function peakMemoryBytes(pid: number): number {
   return sum(processTree(pid).map((one) => memoryBytes(one, 'VmHWM')));
 }
 
+/** What the process, and those that it started, read so far, from sockets and files alike (proc(5), io: rchar). */
+export function readBytes(pid: number): number {
+  return sum(processTree(pid).map(ownReadBytes));
+}
+
+function ownReadBytes(pid: number): number {
+  return Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1]);
+}
+
 function memoryBytes(pid: number, field: 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) * 1024;

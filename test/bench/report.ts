@@ -15,16 +15,24 @@ const forms: Readonly<Partial<Record<Figure, readonly [label: string, factor: nu
   peakMemoryBytes: ['peak RSS, MiB', 2 ** -20],
   firstBackendRequests: ['backend requests, first', 1],
   backendRequests: ['backend requests, then', 1],
+  readBytesPerRequest: ['read, KiB/request', 2 ** -10],
   memoryBytesPerMinute: ['RSS growth, MiB/min', 2 ** -20],
 };
 
 const large = ['cpuSecondsPerGb', 'kernelShare', 'bytesPerSecond', 'peakMemoryBytes'] as const;
+const alone = ['firstByteP50Ms', 'cpuSecondsPerGb', 'bytesPerSecond'] as const;
+const range = ['p50Ms', 'p99Ms', 'cpuMsPerRequest', 'readBytesPerRequest'] as const;
 const small = ['cpuMsPerRequest', 'kernelShare', 'requestsPerSecond', 'peakMemoryBytes'] as const;
 
 /** What is shown of a load, by the beginning of its name. */
 const shownOf: readonly (readonly [string, readonly Figure[]])[] = [
   ['32 MiB', large],
   ['4 KiB', small],
+  ['segments: range', range],
+  ['segments embedded: range', range],
+  ['segments: lone', alone],
+  ['segments embedded: lone', alone],
+  ['segments', ['cpuSecondsPerGb', 'bytesPerSecond', 'peakMemoryBytes']],
   ['listing', ['cpuMsPerRequest', 'p50Ms']],
 ];
 

@@ -18,6 +18,8 @@ export type Figure =
   | 'firstByteP99Ms'
   | 'peakMemoryBytes'
   | 'elapsedMs'
+  /** What the target read for one request, from the server or disk behind it and from the client. */
+  | 'readBytesPerRequest'
   /** Requests to the server behind the target for one request to it: the first for an object, and every further one. */
   | 'firstBackendRequests'
   | 'backendRequests'

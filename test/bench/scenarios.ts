@@ -1,9 +1,10 @@
 import type { Scenario } from './scenario.ts';
 import { core } from './scenarios/core.ts';
 import { listing } from './scenarios/listing.ts';
+import { segments, segmentsEmbedded } from './scenarios/segments.ts';
 
 /** Every scenario, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [core, listing];
+export const scenarios: readonly Scenario[] = [core, listing, segments, segmentsEmbedded];
 
 /**
  * Which loads `--only` means: the names of scenarios, or parts of the names of loads, in any case and with commas between
