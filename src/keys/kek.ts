@@ -3,7 +3,7 @@ import type { RandomSource } from '../crypto/random.ts';
 import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import { DescriptionCache, type DatedDescription } from './description-cache.ts';
 import type { KeyAge, KeyEvents, KeyOutcome } from './key-events.ts';
-import { isUnavailable } from './key-errors.ts';
+import { explainRefusal, isUnavailable } from './key-errors.ts';
 import { KeyError, type EncryptionContext, type KeyProvider, type NewKey, type WrappedKey } from './key-provider.ts';
 import { newKey } from './new-key.ts';
 import { quoted } from './quoted.ts';
@@ -72,7 +72,9 @@ export class Kek {
    * @throws KeyError `misconfigured` also where the answer is longer than an envelope can hold.
    */
   async makeKey(context: EncryptionContext, random: RandomSource, signal: AbortSignal): Promise<NewKey> {
-    const made = await this.#measured('wrap', signal, () => newKey(this.provider, context, { random, signal }));
+    const made = await this.#measured({ call: 'wrap', signal }, () =>
+      newKey(this.provider, context, { random, signal }),
+    );
     if (!isStorable(made.wrapped) || made.key.bytes.length !== keyBytes) {
       made.key.dispose();
       throw new KeyError('misconfigured', `key ${quoted(this.name)} gives wrapped keys that no envelope can hold`);
@@ -84,13 +86,22 @@ export class Kek {
   /** @throws KeyError `wrong_key` also where what comes out is not 32 bytes. */
   async unwrap(wrapped: WrappedKey, context: EncryptionContext, signal: AbortSignal): Promise<SecretBytes> {
     if (!isStorable(wrapped)) throw this.#wrongKey(wrapped.version);
-    const key = await this.#measured('unwrap', signal, () => this.provider.unwrap(wrapped, context, signal));
+    const { version } = wrapped;
+    const call = { call: 'unwrap', signal, version } as const;
+    const key = await this.#measured(call, () => this.provider.unwrap(wrapped, context, signal));
     if (key.bytes.length === keyBytes) return key;
     key.dispose();
     throw this.#wrongKey(wrapped.version);
   }
 
-  async #measured<T>(call: 'wrap' | 'unwrap', signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  async #measured<T>(
+    {
+      call,
+      signal,
+      version,
+    }: { readonly call: 'wrap' | 'unwrap'; readonly signal: AbortSignal; readonly version?: string },
+    run: () => Promise<T>,
+  ): Promise<T> {
     const startedMs = performance.now();
     let outcome: KeyOutcome = 'ok';
     try {
@@ -100,7 +111,7 @@ export class Kek {
     } catch (error) {
       outcome = outcomeOf(error, signal);
       this.#noteFailure(error);
-      throw error;
+      throw explainRefusal(error, this.name, version);
     } finally {
       this.#events[call]({ keyName: this.name, outcome, durationMs: performance.now() - startedMs });
     }
@@ -114,7 +125,7 @@ export class Kek {
       return description;
     } catch (error) {
       this.#noteFailure(error);
-      throw error;
+      throw explainRefusal(error, this.name);
     }
   }
 

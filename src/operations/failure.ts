@@ -1,5 +1,6 @@
 import { CodedError } from '../base/coded-error.ts';
 import { EnvelopeError } from '../envelope/envelope-error.ts';
+import { KeyRefusedError } from '../keys/key-errors.ts';
 import { KeyError } from '../keys/key-provider.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
 
@@ -33,8 +34,12 @@ function fromKeyError(error: KeyError): S3Error {
       return s3Error('KeyVersionNotReadable', error.message, { cause: error });
     case 'wrong_key':
       return s3Error('ObjectCorrupted', undefined, { cause: error });
-    default:
-      return s3Error('InternalError', 'The gateway cannot use its encryption key.', { cause: error });
+    default: {
+      // What else is wrong with a key is the operator's business.
+      const message =
+        error instanceof KeyRefusedError ? error.publicMessage : 'The gateway cannot use its encryption key.';
+      return s3Error('InternalError', message, { cause: error });
+    }
   }
 }
 

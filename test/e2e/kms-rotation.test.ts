@@ -8,6 +8,7 @@ import { Gateway } from './support/gateway.ts';
 import { keyLabels } from './support/key-labels.ts';
 import { admin, scrape, valueOf } from './support/metrics.ts';
 import { commandAt, objectsBy, rewrap } from './support/rewrap.ts';
+import { textOf } from './support/xml.ts';
 
 const bucket = 'my-bucket';
 const token = 'admin-token-of-the-kms-rotation-test';
@@ -17,14 +18,7 @@ test('a key of AWS KMS is rotated on demand, by the command and the API, then it
   const [first, second] = [kms.createKey(), kms.createKey()];
   kms.pointAlias('alias/s3eg', first);
   const versionOf = (arn: string): string => `${arn}#${kms.currentMaterialId(arn).slice(0, 16)}`;
-  const aws = {
-    type: 'aws-kms',
-    keyId: 'alias/s3eg',
-    previousKeyIds: [first],
-    region: 'eu-central-1',
-    endpoint: kms.address,
-    credentials: { accessKeyId: 'AKIATEST', secretAccessKey: 'secret-key-of-the-kms-rotation-test' },
-  };
+  const aws = section(kms, { keyId: 'alias/s3eg', previousKeyIds: [first] });
   await using gateway = await Gateway.start({
     config: {
       keys: { aws },
@@ -90,3 +84,42 @@ test('a key of AWS KMS is rotated on demand, by the command and the API, then it
   assert.deepEqual(objectsBy(done, 'aws'), { [versions[3] ?? '']: 4, [first]: 0 });
   await readAll();
 });
+
+test('a key that was disabled is named with its version to who reads and writes, with what to do, and the log has the service’s words', async () => {
+  await using kms = await FakeKms.start();
+  const arn = kms.createKey();
+  await using gateway = await Gateway.start({
+    config: { keys: { aws: section(kms, { keyId: arn }) }, dataKeyCache: { ttl: '0s', offlineTtl: '0s' } },
+  });
+  using s3 = new S3Client(gateway);
+  await s3.createBucket(bucket);
+  assert.equal((await s3.send({ method: 'PUT', bucket, key: 'a', body: 'a' })).outcome, '200');
+  const version = `${arn}#${kms.currentMaterialId(arn).slice(0, 16)}`;
+  kms.setState(arn, 'Disabled');
+  for (const [method, what] of [
+    ['GET', `version "${version}" of key "aws"`],
+    ['PUT', 'key "aws"'],
+  ] as const) {
+    const { outcome, xml } = await s3.send({ method, bucket, key: 'a', ...(method === 'PUT' ? { body: 'b' } : {}) });
+    assert.equal(outcome, '500 InternalError');
+    const message = textOf(xml, 'Message') ?? '';
+    assert.ok(message.startsWith(`the key service does not let the gateway use ${what}: enable it there`), message);
+    assert.ok(!message.includes('Exception'), message);
+  }
+  const told = gateway.process
+    .logLines()
+    .map(({ error_message: said }) => said)
+    .filter((said) => typeof said === 'string');
+  const prefix = `version "${version}" of key "aws" cannot be used: AWS KMS cannot decrypt with key ${arn}: `;
+  assert.ok(
+    told.some((line) => line.startsWith(prefix) && line.includes('the key is disabled: enable it (DisabledException')),
+    told.join('\n'),
+  );
+  kms.setState(arn, 'Enabled');
+  assert.equal((await s3.send({ method: 'GET', bucket, key: 'a' })).outcome, '200');
+});
+
+function section(kms: FakeKms, own: object): object {
+  const credentials = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret-key-of-the-kms-rotation-test' };
+  return { type: 'aws-kms', region: 'eu-central-1', endpoint: kms.address, credentials, ...own };
+}

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { systemRandom } from '../../../src/crypto/random.ts';
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
 import { Kek } from '../../../src/keys/kek.ts';
+import { KeyRefusedError } from '../../../src/keys/key-errors.ts';
 import type { KeyErrorCode } from '../../../src/keys/key-provider.ts';
 import { context, eventLog, isZero, keyError, settled, TestClock, TestKeyService } from './support.ts';
 
@@ -150,4 +151,29 @@ test('it is away from its first failure to answer until any answer', async () =>
   service.fail('outside_window');
   await assert.rejects(kek.unwrap(wrapped, context, signal));
   assert.equal(kek.tideOver(), true);
+});
+
+test('a refusal names the key, and the version that was to be read under; an outage and the others stay as they are', async () => {
+  const { service, kek, signal } = setUp();
+  const { wrapped } = await kek.makeKey(context, systemRandom, signal);
+  const calls = [
+    [() => kek.makeKey(context, systemRandom, signal), /^key "main" cannot be used: wrap failed/],
+    [() => kek.unwrap(wrapped, context, signal), /^version "v1" of key "main" cannot be used: unwrap failed/],
+    [() => kek.description(signal), /^key "main" cannot be used: describe failed/],
+  ] as const;
+  for (const code of ['denied', 'misconfigured'] as const) {
+    service.fail(code);
+    for (const [call, message] of calls) {
+      await assert.rejects(call, (error) => {
+        assert.ok(error instanceof KeyRefusedError && error.code === code);
+        assert.match(error.message, message);
+        assert.ok(error.publicMessage.includes('key "main"') && !error.publicMessage.includes('failed'));
+        return true;
+      });
+    }
+  }
+  for (const code of ['unavailable', 'not_found', 'outside_window', 'wrong_key'] as const) {
+    service.fail(code);
+    await assert.rejects(kek.unwrap(wrapped, context, signal), (error) => !(error instanceof KeyRefusedError));
+  }
 });

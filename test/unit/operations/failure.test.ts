@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 
 import { EnvelopeError, type EnvelopeErrorCode } from '../../../src/envelope/envelope-error.ts';
 import { HttpBodyError } from '../../../src/http/exchange.ts';
+import { KeyRefusedError } from '../../../src/keys/key-errors.ts';
 import { KeyError, type KeyErrorCode } from '../../../src/keys/key-provider.ts';
 import { decryptionFailureReason, toS3Error } from '../../../src/operations/failure.ts';
 import { renderError } from '../../../src/s3/error-document.ts';
@@ -49,6 +50,23 @@ describe('what a client is told of a failure', () => {
       ['denied', 500, 'InternalError', undefined],
       ['misconfigured', 500, 'InternalError', undefined],
     ]);
+  });
+
+  it('names key and version of a refusal and what to do, and nothing of what the key service said', () => {
+    for (const [code, advice] of [
+      ['denied', /does not let the gateway use version "7" of key "k": enable it there/],
+      ['misconfigured', /version "7" of key "k" cannot be used as it is configured: s3eg keys status/],
+    ] as const) {
+      const refused = new KeyRefusedError(new KeyError(code, detail), 'k', '7');
+      const { status, code: s3Code, message } = toS3Error(refused);
+      assert.deepEqual([status, s3Code], [500, 'InternalError']);
+      assert.match(message, advice);
+      assert.ok(!answerTo(refused).includes(detail));
+      assert.ok(
+        refused.message.startsWith('version "7" of key "k" cannot be used: ') && refused.message.includes(detail),
+      );
+    }
+    assert.ok(!answerTo(new KeyError('denied', detail)).includes(detail));
   });
 
   it('is S3’s own word where the client stalled, left or broke the framing', () => {
