@@ -10,6 +10,7 @@ import { tidedOver } from './admin/tided-over.ts';
 import { KeyAudit, type CanaryMismatch } from './audit/key-audit.ts';
 import { openAudit } from './audit/open-audit.ts';
 import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
+import { isSuiteAvailable } from './crypto/aead.ts';
 import { cryptoInUse } from './crypto/crypto-in-use.ts';
 import { HttpServer } from './http/server.ts';
 import { DataKeys } from './keys/data-keys.ts';
@@ -96,7 +97,9 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   opened.defer(() => dataKeys.close());
   const inUse = cryptoInUse(settings.crypto);
   telemetry.cryptoChosen({ ...inUse, hardware: settings.crypto.hardware });
-  const policies = PolicySet.of(resolveSuites(settings.policies, inUse.suite));
+  const policies = PolicySet.of(
+    resolveSuites(settings.policies, { suite: inUse.suite, isAvailable: isSuiteAvailable }),
+  );
   const canaries = guardCanaries(settings, keys, (mismatch) => audit.canaryMismatch(mismatch, { actor: 'gateway' }));
   await checkCanaries(settings, { canaries, backends, policies, logger });
   const handler = createS3Handler(gatewayOf(settings, { backends, policies, dataKeys, canaries, telemetry }));

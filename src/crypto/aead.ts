@@ -2,6 +2,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createSecretKey,
+  getCiphers,
   type CipherGCM,
   type DecipherGCM,
   type KeyObject,
@@ -13,6 +14,11 @@ import type { SecretBytes } from './secret-bytes.ts';
 
 /** Authenticated ciphers of the gateway: AES-256-GCM (SP 800-38D), or ChaCha20-Poly1305 (RFC 8439). */
 export type AeadSuite = 'aes-256-gcm' | 'chacha20-poly1305';
+
+/** Whether this runtime has the cipher. Node has both; Bun, whose ciphers are BoringSSL's, has no ChaCha20-Poly1305. */
+export function isSuiteAvailable(suite: AeadSuite): boolean {
+  return getCiphers().includes(suite);
+}
 
 /** Length of an AEAD key. */
 export const aeadKeyBytes = 32;

@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 
 import { free } from '../base/chunk-memory.ts';
-import { aeadIvBytes, aeadKeyBytes, createAeadCipher, type AeadSuite } from './aead.ts';
+import { aeadIvBytes, aeadKeyBytes, createAeadCipher, isSuiteAvailable, type AeadSuite } from './aead.ts';
 import { systemRandom } from './random.ts';
 
 /** Plaintext bytes per second that one core encrypts, by suite. */
@@ -14,12 +14,13 @@ const slicesPerSuite = 4;
 /** Less is noise, and AES-256-GCM is what FLOE was published with. */
 const clearlyFaster = 1.25;
 
-/** Encrypts segments with each suite by turns, for `budgetMs` in all; blocks meanwhile. */
+/** Encrypts segments with each suite by turns, for `budgetMs` in all; blocks meanwhile. 0 for one that the runtime lacks. */
 export function measureSuites(budgetMs = 50): SuiteRates {
   const rates: Record<AeadSuite, number> = { 'aes-256-gcm': 0, 'chacha20-poly1305': 0 };
   const plaintext = Buffer.alloc(segmentBytes);
   const key = createSecretKey(systemRandom(aeadKeyBytes));
-  const sliceMs = budgetMs / (slicesPerSuite * suites.length);
+  const available = suites.filter(isSuiteAvailable);
+  const sliceMs = budgetMs / (slicesPerSuite * available.length);
   const encrypt = (suite: AeadSuite): void => {
     const cipher = createAeadCipher(suite, key, systemRandom(aeadIvBytes));
     free(cipher.update(plaintext));
@@ -27,7 +28,7 @@ export function measureSuites(budgetMs = 50): SuiteRates {
     cipher.getAuthTag();
   };
   for (let slice = 0; slice < slicesPerSuite; slice += 1) {
-    for (const suite of suites)
+    for (const suite of available)
       rates[suite] = Math.max(
         rates[suite],
         rateOf(() => encrypt(suite), sliceMs),

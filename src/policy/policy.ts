@@ -36,10 +36,25 @@ export interface Policy<Suite extends SuiteSetting = CipherSuite> {
 /** A policy as it stands in the configuration. */
 export type ConfiguredPolicy = Policy<SuiteSetting>;
 
-/** The policies with `suite` where they leave it open. */
-export function resolveSuites(policies: readonly ConfiguredPolicy[], suite: CipherSuite): readonly Policy[] {
+/** The suite where a policy leaves it open, and which ones this runtime has. */
+export interface SuitesInUse {
+  readonly suite: CipherSuite;
+  readonly isAvailable: (suite: CipherSuite) => boolean;
+}
+
+/**
+ * The policies with `suite` where they leave it open.
+ * @throws Error where one that encrypts has a suite that this runtime lacks.
+ */
+export function resolveSuites(
+  policies: readonly ConfiguredPolicy[],
+  { suite, isAvailable }: SuitesInUse,
+): readonly Policy[] {
   return policies.map((policy) => {
     const { encryption } = policy;
-    return { ...policy, encryption: { ...encryption, suite: encryption.suite === 'auto' ? suite : encryption.suite } };
+    const chosen = encryption.suite === 'auto' ? suite : encryption.suite;
+    if (encryption.mode === 'required' && !isAvailable(chosen))
+      throw new Error(`the policy "${policy.name}" encrypts with ${chosen}, which this runtime does not have`);
+    return { ...policy, encryption: { ...encryption, suite: chosen } };
   });
 }

@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 
 import { streamOf } from '../../src/base/streams.ts';
 import { FilesystemStore } from '../../src/store/filesystem/filesystem-store.ts';
+import { runtimeProgram } from '../support/runtimes.ts';
 import { finish, launcher, s3egHere, start, temporaryFolder } from './support/cli-support.ts';
 
 interface Report {
@@ -156,7 +157,7 @@ describe('s3eg doctor', () => {
       response.end(method === 'GET' ? listing : '');
     });
     const cwd = await folderWith(context, config);
-    const child = start([process.execPath, launcher, 'doctor', '--config', 'gateway.yaml'], { cwd });
+    const child = start([runtimeProgram(), launcher, 'doctor', '--config', 'gateway.yaml'], { cwd });
     const finished = finish(child);
     while (!seen.some((line) => /^PUT \/[^/]+\/./.test(line))) await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill('SIGINT');

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { runtimeProgram } from '../support/runtimes.ts';
 import { finish, launcher, start, startGateway, temporaryFolder } from './support/cli-support.ts';
 import { filesBelow } from './support/decrypt-fixture.ts';
 import { fetchStored, saveWithSidecar } from './support/stored-object.ts';
@@ -37,7 +38,7 @@ describe('s3eg decrypt, stopped', () => {
     await saveWithSidecar(object, large);
     const keyring = join(folder, 'data', 'keyring.json');
     const place = ['--bucket', 'large', '--key', 'large.bin'];
-    command = [process.execPath, launcher, 'decrypt', object, ...place, '--keyring', keyring, '--output', 'out/plain'];
+    command = [runtimeProgram(), launcher, 'decrypt', object, ...place, '--keyring', keyring, '--output', 'out/plain'];
   });
 
   after(() => rm(folder, { recursive: true, force: true }));

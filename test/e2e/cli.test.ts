@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { runtimeProgram } from '../support/runtimes.ts';
 import {
   finish,
   launcher,
@@ -53,10 +54,10 @@ describe('the command line', () => {
   it('is strict behind npm start as well', async (context) => {
     const cwd = await temporaryFolder(context);
     for (const args of [['--confg', 'x'], ['check'], ['--config']]) {
-      const { code, stderr } = await finish(start([process.execPath, startScript, ...args], { cwd }));
+      const { code, stderr } = await finish(start([runtimeProgram(), startScript, ...args], { cwd }));
       assert.equal(code, 2, stderr);
     }
-    const missing = await finish(start([process.execPath, startScript, '--config', 'missing.yaml'], { cwd }));
+    const missing = await finish(start([runtimeProgram(), startScript, '--config', 'missing.yaml'], { cwd }));
     assert.deepEqual([missing.code, missing.stderr], [3, 's3eg: missing.yaml: cannot read the file: ENOENT\n']);
     assert.deepEqual(await readdir(cwd), []);
   });
@@ -174,7 +175,7 @@ describe('s3eg serve', () => {
     context.after(() => void silent.close());
     const connected = once(silent, 'connection');
     await writeFile(join(folder, 'gateway.yaml'), silentBackend(silent.address()));
-    const child = start([process.execPath, launcher, 'serve', '--config', 'gateway.yaml'], { cwd: folder });
+    const child = start([runtimeProgram(), launcher, 'serve', '--config', 'gateway.yaml'], { cwd: folder });
     const [socket] = await connected;
     context.after(() => socket.destroy());
     child.kill('SIGTERM');

@@ -157,7 +157,7 @@ backends:
     const address = server.address();
     assert.ok(typeof address === 'object' && address !== null);
     for (const [config, expected] of [
-      [`listen: { port: ${address.port} }\nadmin: { port: 0 }\n`, /EADDRINUSE/],
+      [`listen: { port: ${address.port} }\nadmin: { port: 0 }\n`, /EADDRINUSE|Is port \d+ in use/],
       [`${base}backends: { b: { type: filesystem, root: ./gateway.yaml/objects } }\n`, /gateway\.yaml\/objects/],
       [
         `listen: { port: 0, tls: { cert: no.pem, key: no.pem } }\nadmin: { port: 0 }\n`,

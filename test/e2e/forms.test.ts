@@ -202,7 +202,7 @@ describe('form uploads', () => {
       {
         fields: { key: 'no' },
         file: seededBytes('much behind', 6_000_000),
-        behind: Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`f${index}`, 'x'.repeat(15_000)])),
+        behind: Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`f${index}`, 'x'.repeat(15_000)])),
       },
       '400 MalformedPOSTRequest',
     ],

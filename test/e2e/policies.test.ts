@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
+import { otherSuite } from '../support/runtimes.ts';
 import { seededBytes } from './support/bytes.ts';
 import { S3Client } from './support/client.ts';
 import { Gateway, temporaryDirectory } from './support/gateway.ts';
@@ -43,7 +44,7 @@ describe('policies', () => {
         {
           name: 'tenants',
           match: { buckets: ['tenant-*'] },
-          encryption: { key: 'other', suite: 'chacha20-poly1305', segmentSize: '1MiB' },
+          encryption: { key: 'other', suite: otherSuite, segmentSize: '1MiB' },
           limits: { maxObjectBytes: '6MiB' },
         },
         {

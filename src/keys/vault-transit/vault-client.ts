@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { Pool } from 'undici';
+import { Pool } from 'undici/index.js';
 
 import { KeyError } from '../key-provider.ts';
 import { parseAnswer, type VaultAnswer } from './vault-answer.ts';

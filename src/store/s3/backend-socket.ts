@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
-import { buildConnector } from 'undici';
+import { buildConnector } from 'undici/index.js';
 
 import { release } from '../../base/chunk-memory.ts';
 import type { FlowBudget } from '../../base/flow-budget.ts';
+import { isBun } from '../../base/runtime.ts';
 import { TurnCork } from '../../base/turn-cork.ts';
 
 /** Longest read. */
@@ -30,7 +31,8 @@ export function backendConnector({ connectTimeoutMs, budget, ca }: ConnectorOpti
     allowH2: false,
     timeout: connectTimeoutMs,
     rejectUnauthorized: true,
-    onread: receiveInto(Buffer.allocUnsafeSlow(receiveBytes)),
+    // Bun reads into one buffer by itself, and does not say whose bytes these are.
+    ...(isBun ? {} : { onread: receiveInto(Buffer.allocUnsafeSlow(receiveBytes)) }),
     ...(ca === undefined ? {} : { ca }),
   };
   const connect = buildConnector(options);

@@ -1,4 +1,4 @@
-import { Pool, type buildConnector, type Dispatcher } from 'undici';
+import { Pool, type buildConnector, type Dispatcher } from 'undici/index.js';
 import type { FlowBudget } from '../../base/flow-budget.ts';
 import type { Headers } from '../object-store.ts';
 import { backendConnector } from './backend-socket.ts';

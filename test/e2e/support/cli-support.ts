@@ -12,6 +12,7 @@ import type { Writable } from 'node:stream';
 import { SignatureV4 } from '@smithy/signature-v4';
 
 import { runCli } from '../../../src/cli/program.ts';
+import { runtimeProgram } from '../../support/runtimes.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 /** The command as people start it. */
@@ -82,7 +83,7 @@ export function s3eg(
   args: readonly string[],
   options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly input?: string },
 ): Promise<CommandResult> {
-  return finish(start([process.execPath, launcher, ...args], options), options.input);
+  return finish(start([runtimeProgram(), launcher, ...args], options), options.input);
 }
 
 /** Runs `s3eg` within this process: the same but for the launcher, and many times faster. */
@@ -127,7 +128,7 @@ export interface TestGateway {
 export async function startGateway(
   context: Cleanups,
   folder: string,
-  command: readonly [string, ...string[]] = [process.execPath, startScript],
+  command: readonly [string, ...string[]] = [runtimeProgram(), startScript],
 ): Promise<TestGateway> {
   const env = { S3EG_LISTEN_PORT: '0', S3EG_ADMIN_PORT: '0' };
   const child = start(command, { cwd: folder, env });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before } from 'node:test';
 
+import { otherSuite } from '../../support/runtimes.ts';
 import { S3Client } from './client.ts';
 import { Gateway, rootCredentials, temporaryDirectory, type Credentials } from './gateway.ts';
 import type { S3Response } from './response.ts';
@@ -41,7 +42,7 @@ export const config = {
       name: 'beta',
       match: { buckets: ['beta*'] },
       backend: 'main',
-      encryption: { ...required('second'), segmentSize: '256KiB', suite: 'chacha20-poly1305' },
+      encryption: { ...required('second'), segmentSize: '256KiB', suite: otherSuite },
       limits: { maxObjectBytes: '20MiB' },
     },
     { name: 'far', match: { buckets: ['far*'] }, backend: 'other', encryption: required('local') },

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 
+import { runtimeProgram } from '../../support/runtimes.ts';
 import { startArguments } from '../../support/start-command.ts';
 import { knownSecrets } from './secrets.ts';
 
@@ -74,7 +75,7 @@ export class GatewayProcess {
   #change: () => void = () => {};
 
   constructor(directory: string, commandLine: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [...startArguments(), ...commandLine], {
+    this.child = spawn(runtimeProgram(), [...startArguments(), ...commandLine], {
       cwd: directory,
       // Nothing of the environment of the tests configures the gateway.
       env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: compileCache, ...env },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { runtimeProgram } from '../../support/runtimes.ts';
 import { s3egHere, start, type CommandResult } from './cli-support.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -64,7 +65,7 @@ export async function rewrap(
 export async function startRewrap(gateway: Gateway, ...args: readonly string[]): Promise<ReturnType<typeof start>> {
   const config = await configOf(gateway);
   const env = { NODE_COMPILE_CACHE: compileCache };
-  return start([process.execPath, program, 'rewrap', ...args, '--config', config], { cwd: gateway.directory, env });
+  return start([runtimeProgram(), program, 'rewrap', ...args, '--config', config], { cwd: gateway.directory, env });
 }
 
 /** `objects` of each version of a key, by version. */
