@@ -25,6 +25,7 @@ import { StoreRotationLease } from './maintenance/store-rotation-lease.ts';
 import { CanaryGuard, type GuardedKey } from './operations/canary-guard.ts';
 import { CorsConfigurations } from './operations/cors.ts';
 import type { Backend, Gateway } from './operations/gateway.ts';
+import { EnvelopesBeside } from './operations/envelope-beside.ts';
 import { LayoutCache } from './operations/layout-cache.ts';
 import { KnownParts } from './operations/known-parts.ts';
 import { FirstPartSizes } from './operations/part-placement.ts';
@@ -368,6 +369,7 @@ function gatewayOf(
     ...parts,
     accessKeys: new Map(settings.credentials.map((credential) => [credential.accessKeyId, credential])),
     layouts: new LayoutCache(),
+    envelopesBeside: new EnvelopesBeside(),
     knownParts: new KnownParts(),
     firstPartSizes: new FirstPartSizes(),
     cors: new CorsConfigurations(),

@@ -108,10 +108,10 @@ class RewrapRun implements Disposable {
 
   async #inBackend(backend: string, store: ObjectStore): Promise<RewrapReport> {
     const { io, options, signal } = this.#parts;
-    const { bucket, prefix, from, to, shard, allVersions = false, dryRun = false } = options;
+    const { bucket, prefix, from, to, shard, allVersions = false, rewrapVersions, dryRun = false } = options;
     await store.headBucket(bucket, { signal });
     const job = this.#job(store);
-    const identity = { bucket, backend, prefix, from, to, shard, allVersions, dryRun };
+    const identity = { bucket, backend, prefix, from, to, shard, allVersions, rewrapVersions, dryRun };
     const state = options.state === undefined ? undefined : new StateFile(resolve(io.cwd, options.state), identity);
     const position = await state?.read();
     if (!dryRun) await this.#checkCanaries(backend, store);
@@ -127,7 +127,8 @@ class RewrapRun implements Disposable {
       const isWhole = prefix === '' && shard === undefined;
       const known = await this.#knownVersions();
       const familyOf = (version: KeyVersion): string => familyIn(this.#parts.opened.keys, version);
-      return reportOf({ bucket, backend, dryRun, isWhole, known, familyOf }, result);
+      const rewrapsVersions = rewrapVersions === true;
+      return reportOf({ bucket, backend, dryRun, isWhole, rewrapsVersions, known, familyOf }, result);
     } finally {
       progress.stop();
     }
@@ -145,6 +146,7 @@ class RewrapRun implements Disposable {
       reservedPrefix,
       dryRun: options.dryRun === true,
       allVersions: options.allVersions === true,
+      rewrapVersions: options.rewrapVersions === true,
       concurrency,
       ratePerSecond: rate,
       maxCopyBytes: partsAbove,
@@ -199,7 +201,7 @@ function familyIn(keys: ReadonlyMap<string, KeyProvider>, { keyName, keyVersion 
 async function countOf(job: RewrapJobOptions, signal: AbortSignal): Promise<number> {
   let count = 0;
   for await (const { versions } of versionPages({ ...job, from: undefined }, signal)) {
-    count += versions.filter(({ isLatest }) => isLatest).length;
+    count += versions.filter(({ isLatest }) => isLatest || job.rewrapVersions).length;
   }
   return count;
 }

@@ -44,3 +44,11 @@ export function closedError(name: string): KeyError {
 export function isUnavailable(error: unknown): error is KeyError {
   return error instanceof KeyError && error.code === 'unavailable';
 }
+
+/**
+ * Whether the key service answered that this version does not open things, or the window did: what is wrapped by another
+ * version may open nevertheless.
+ */
+export function isVersionRefused(error: unknown): boolean {
+  return error instanceof KeyError && ['outside_window', 'not_found', 'denied'].includes(error.code);
+}

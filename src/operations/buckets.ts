@@ -7,6 +7,7 @@ import { renderLocation } from '../s3/response-documents.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
 import { renderTaggingDocument, type Tag } from '../s3/tagging.ts';
 import type { ListVersionsRequest, ListVersionsResult } from '../store/object-store.ts';
+import { deleteVersion } from '../store/small-object.ts';
 import { xmlResult, type BucketRequest, type Gateway, type OperationResult } from './gateway.ts';
 
 /** CreateBucket. Tags are set by a request of their own, since not every backend takes them with the bucket. */
@@ -57,22 +58,12 @@ export async function deleteBucket(request: BucketRequest, gateway: Gateway): Pr
     if (!(error instanceof S3Error) || error.code !== 'BucketNotEmpty') throw error;
     const own = await ownObjects(request, gateway);
     if (own === undefined || own.length === 0) throw error;
-    for (const object of own) await deleteOwn(request, object);
+    for (const object of own) await deleteVersion(backend.store, { bucket, ...object }, { signal });
     await backend.store.deleteBucket(bucket, { signal });
   }
   gateway.canaries.forget(backend, bucket);
   gateway.cors.forget(backend, bucket);
   return { status: 204, headers: {} };
-}
-
-/** Where versions are no feature of the backend, it may list `null` for one and yet refuse to be asked for it. */
-async function deleteOwn({ bucket, backend, signal }: BucketRequest, { key, versionId }: OwnObject): Promise<void> {
-  try {
-    await backend.store.deleteObject({ bucket, key, versionId }, { signal });
-  } catch (error) {
-    if (versionId !== 'null' || !(error instanceof S3Error) || error.code !== 'InvalidArgument') throw error;
-    await backend.store.deleteObject({ bucket, key }, { signal });
-  }
 }
 
 interface OwnObject {

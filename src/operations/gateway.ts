@@ -11,6 +11,7 @@ import type { UploadLedger } from '../uploads/upload-ledger.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
 import type { CorsConfigurations } from './cors.ts';
 import type { CanaryGuard } from './canary-guard.ts';
+import type { EnvelopesBeside } from './envelope-beside.ts';
 import type { LayoutCache } from './layout-cache.ts';
 import type { KnownParts } from './known-parts.ts';
 import type { FirstPartSizes } from './part-placement.ts';
@@ -37,6 +38,7 @@ export interface Gateway {
   readonly dataKeys: DataKeys;
   readonly canaries: CanaryGuard;
   readonly layouts: LayoutCache;
+  readonly envelopesBeside: EnvelopesBeside;
   readonly knownParts: KnownParts;
   readonly firstPartSizes: FirstPartSizes;
   readonly cors: CorsConfigurations;

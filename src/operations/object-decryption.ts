@@ -6,9 +6,12 @@ import {
   verifyMetadataDigest,
 } from '../envelope/envelope.ts';
 import type { Envelope, SealedMetadata } from '../envelope/envelope.ts';
+import { isOfSameObject } from '../envelope/envelope-record.ts';
 import { dekAad, ObjectSecrets } from '../envelope/object-secrets.ts';
+import { isVersionRefused } from '../keys/key-errors.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { ObjectHead } from '../store/object-store.ts';
+import { readBeside, unwrapBeside } from './envelope-beside.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 
 /** An object whose envelope was authenticated for this bucket and key. Dispose of the secrets. */
@@ -50,7 +53,7 @@ export async function openObject(
     throw notEncrypted(request);
   }
   const envelope = decodeEnvelope(text);
-  const secrets = await unwrapSecrets(gateway, request, envelope);
+  const secrets = await unwrapStored(gateway, request, { head, text, envelope });
   try {
     const metadata = openEnvelope(envelope, secrets);
     verifyMetadataDigest(metadata, head.headers);
@@ -58,6 +61,44 @@ export async function openObject(
   } catch (error) {
     secrets.dispose();
     throw error;
+  }
+}
+
+interface Stored {
+  readonly head: ObjectHead;
+  /** The envelope as it stands in the metadata, and decoded. */
+  readonly text: string;
+  readonly envelope: Envelope;
+}
+
+/**
+ * Unwraps the DEK of a stored object. Where its key version is refused, the object may be a version that was rewrapped, and
+ * has a second envelope beside it: one request more, and only then. Where there is none, the refusal stands.
+ */
+async function unwrapStored(
+  gateway: Gateway,
+  request: ObjectRequest,
+  { head, text, envelope }: Stored,
+): Promise<ObjectSecrets> {
+  const unwrap = (wrapped: Envelope): Promise<ObjectSecrets> => unwrapSecrets(gateway, request, wrapped);
+  const known = gateway.envelopesBeside.find(request, text);
+  if (known !== undefined) {
+    try {
+      return await unwrapBeside(envelope, known, unwrap);
+    } catch (error) {
+      if (!isVersionRefused(error)) throw error;
+      gateway.envelopesBeside.forget(request, text);
+    }
+  }
+  try {
+    return await unwrap(envelope);
+  } catch (error) {
+    if (!isVersionRefused(error)) throw error;
+    const beside = await readBeside(request, gateway.reservedPrefix, head);
+    if (beside === undefined || !isOfSameObject(envelope, beside)) throw error;
+    const secrets = await unwrapBeside(envelope, beside, unwrap);
+    gateway.envelopesBeside.remember(request, text, beside);
+    return secrets;
   }
 }
 

@@ -1,102 +1,24 @@
 /** Rewrapping beside live traffic at real S3 servers: what is kept, who wins, and what a kill leaves. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { execPath } from 'node:process';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { startServer, type Server, type ServerName } from './support/backends.ts';
+import { startServer, type ServerName } from './support/backends.ts';
 import { Gateway } from './support/gateway.ts';
+import { keysBelow, Operator } from './support/operator.ts';
 import { plaintext } from './support/plaintext.ts';
-import { Daemon, run, type Command, type Finished } from './support/processes.ts';
+import { Daemon } from './support/processes.ts';
 import { S3Agent, type S3Client } from './support/s3-client.ts';
 import { ownWorkspace } from './support/site.ts';
-import { repository } from './support/tools.ts';
-import { digest, type Workspace } from './support/workspace.ts';
+import { digest } from './support/workspace.ts';
 
 const mebibyte = 1024 * 1024;
 const bucket = 'rewrapped';
 const seed = process.env['INTEROP_SEED'] ?? randomBytes(4).toString('hex');
 
-interface Version {
-  readonly keyName: string;
-  readonly keyVersion: string;
-  readonly objects: number;
-  readonly oldVersions: number;
-  readonly mayBeRetired: boolean;
-}
-
 interface Stored {
   readonly Metadata: Readonly<Record<string, string>>;
-}
-
-interface Report {
-  readonly ok: boolean;
-  readonly guard?: string;
-  readonly outcomes: Readonly<Record<string, number>>;
-  readonly failed: number;
-  readonly failures: readonly unknown[];
-  readonly locked: number;
-  readonly versions: readonly Version[];
-}
-
-/** Two keys, so that a rewrap always has something to do. */
-function keysBelow(folder: string): object {
-  const file = (name: string): object => ({ type: 'local', file: join(folder, name) });
-  return { local: file('keyring.json'), spare: file('spare.json') };
-}
-
-/** The commands of an operator, with a configuration of their own for the gateway's backend and keyring. */
-class Operator {
-  readonly #command: Omit<Command, 'args'>;
-  readonly #config: string;
-
-  private constructor(command: Omit<Command, 'args'>, config: string) {
-    this.#command = command;
-    this.#config = config;
-  }
-
-  static async start(workspace: Workspace, { access: backend }: Server, gateway: Gateway): Promise<Operator> {
-    const cwd = await workspace.folder('operator');
-    const config = join(cwd, 'gateway.yaml');
-    const { endpoint, ...credentials } = backend;
-    const sections = {
-      backends: { main: { type: 's3', endpoint, region: 'us-east-1', credentials } },
-      keys: keysBelow(gateway.dataDir),
-      credentials: [{ accessKeyId: 'nobody', secretAccessKey: 'nobody-nobody', allow: [{ actions: ['read'] }] }],
-    };
-    await writeFile(config, JSON.stringify(sections));
-    const env = { PATH: '/usr/bin:/bin', HOME: cwd, NODE_COMPILE_CACHE: join(repository, 'node_modules/.cache/e2e') };
-    return new Operator({ program: execPath, cwd, env }, config);
-  }
-
-  command(...args: readonly string[]): Command {
-    return {
-      ...this.#command,
-      args: [join(repository, 'src/cli/main.ts'), ...args, '--config', this.#config],
-    };
-  }
-
-  async s3eg(...args: readonly string[]): Promise<Finished> {
-    return await run(this.command(...args));
-  }
-
-  /** Rotates, and gives the new version; a gateway that runs uses it some seconds later. */
-  async rotate(): Promise<string> {
-    const { code, stdout, stderr } = await this.s3eg('keys', 'rotate', '--key', 'local', '--json');
-    assert.equal(code, 0, stderr);
-    const { current }: { current: string } = JSON.parse(stdout);
-    return current;
-  }
-
-  async rewrap(...args: readonly string[]): Promise<Report> {
-    const { stdout, stderr } = await this.s3eg('rewrap', '--bucket', bucket, '--json', ...args);
-    assert.notEqual(stdout, '', stderr);
-    const [report]: [Report] = JSON.parse(stdout);
-    return report;
-  }
 }
 
 for (const name of ['minio', 'versitygw'] satisfies ServerName[]) {
@@ -165,7 +87,7 @@ for (const name of ['minio', 'versitygw'] satisfies ServerName[]) {
       const before = await Promise.all(keys.map(facts));
       for (const args of [[], ['--parts-above', String(5 * mebibyte)]]) {
         const version = await operator.rotate();
-        const report = await operator.rewrap('--prefix', 'kept/', ...args);
+        const report = await operator.rewrap(bucket, '--prefix', 'kept/', ...args);
         assert.deepEqual([report.failures, report.outcomes['rewrapped']], [[], 3]);
         assert.deepEqual(new Set((await labels('kept/')).values()), new Set([`local:${version}`]));
         assert.deepEqual(await Promise.all(keys.map(facts)), before);
@@ -192,7 +114,7 @@ for (const name of ['minio', 'versitygw'] satisfies ServerName[]) {
       let met = 0;
       for (let count = 0; count < 3; count++) {
         // What the writers write is under the one key, so every object has to be brought under the other.
-        const report = await operator.rewrap('--prefix', 'busy/', '--concurrency', '6', '--to', 'spare');
+        const report = await operator.rewrap(bucket, '--prefix', 'busy/', '--concurrency', '6', '--to', 'spare');
         assert.equal(report.guard, 'complete');
         met += (report.outcomes['rewrapped'] ?? 0) + (report.outcomes['busy'] ?? 0);
         assert.deepEqual(report.failures, []);
@@ -231,7 +153,7 @@ describe('s3eg rewrap, minio, versions and kills', () => {
       ObjectLockLegalHoldStatus: 'ON',
     });
     const version = await operator.rotate();
-    const report = await operator.rewrap('--all-versions');
+    const report = await operator.rewrap(bucket, '--all-versions');
     assert.deepEqual([report.failures, report.outcomes['rewrapped'], report.locked], [[], 2, 1]);
     const byVersion = Object.fromEntries(
       report.versions
@@ -276,7 +198,7 @@ describe('s3eg rewrap, minio, versions and kills', () => {
     }
     const before = await done();
     assert.ok(before >= 10 && before < bodies.size, `${before} were done, seed ${seed}`);
-    const report = await operator.rewrap('--prefix', 'killed/');
+    const report = await operator.rewrap(bucket, '--prefix', 'killed/');
     assert.deepEqual([report.ok, report.failures], [true, []], `seed ${seed}`);
     assert.equal(report.outcomes['rewrapped'], bodies.size - before, `seed ${seed}`);
     const current = report.versions.find(({ keyVersion }) => keyVersion === version);

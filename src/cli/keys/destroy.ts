@@ -149,6 +149,7 @@ async function countIn(
         keys: { dataKeys, current: () => Promise.resolve('') },
         dryRun: true,
         allVersions: true,
+        rewrapVersions: false,
         concurrency: 16,
         ratePerSecond: 0,
         maxCopyBytes: maxSingleCopyBytes,

@@ -13,6 +13,7 @@ export interface RewrapOptions extends ConfigOption {
   readonly dryRun?: true;
   readonly shard?: { readonly index: number; readonly count: number };
   readonly allVersions?: true;
+  readonly rewrapVersions?: true;
   readonly rate: number;
   readonly concurrency: number;
   readonly state?: string;
@@ -41,7 +42,12 @@ export function rewrapOptions(command: Command): Command {
         'Only the i-th of n parts of all keys, counted from 0, for several at once. Their counts add up.',
       ).argParser(shard),
     )
-    .option('--all-versions', 'Look at old versions too, and count them: no provider lets them be rewrapped.')
+    .option('--all-versions', 'Look at old versions too, and count them.')
+    .option(
+      '--rewrap-versions',
+      'Rewrap old versions too: no provider lets their metadata be changed, so each gets a new envelope beside it. Removes ' +
+        'those of versions that are gone.',
+    )
     .addOption(
       new Option('--rate <objects>', 'Objects a second at most; 0: no limit.').argParser(number(0, 1e6)).default(0),
     )

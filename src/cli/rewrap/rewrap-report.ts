@@ -22,6 +22,10 @@ export interface RewrapReport {
   readonly failures: readonly RewrapFailure[];
   readonly locked: number;
   readonly oldVersionsNotLookedAt: number;
+  readonly oldVersionsRewrapped: number;
+  readonly recordsRemoved: number;
+  /** Whether old versions were rewrapped too. */
+  readonly rewrapsVersions: boolean;
   /** How copies were guarded against writes that come in between; missing in a dry run. */
   readonly guard?: CopyGuard;
   readonly versions: readonly VersionLeft[];
@@ -32,6 +36,8 @@ export interface RewrapScope {
   readonly bucket: string;
   readonly backend: string;
   readonly dryRun: boolean;
+  /** Whether old versions were rewrapped too. */
+  readonly rewrapsVersions: boolean;
   /** Whether it was the whole bucket. */
   readonly isWhole: boolean;
   /** All versions of the keys that are configured, the current one first, by key. */
@@ -42,8 +48,8 @@ export interface RewrapScope {
 
 /** Puts together what a run found and what the key services know. */
 export function reportOf(scope: RewrapScope, { tally, guard }: RewrapResult): RewrapReport {
-  const { bucket, backend, dryRun } = scope;
-  const { outcomes, failed, failures, locked, oldVersionsNotLookedAt } = tally;
+  const { bucket, backend, dryRun, rewrapsVersions } = scope;
+  const { outcomes, failed, failures, locked, oldVersionsNotLookedAt, oldVersionsRewrapped, recordsRemoved } = tally;
   return {
     ok: failed === 0 && outcomes.busy === 0,
     bucket,
@@ -54,6 +60,9 @@ export function reportOf(scope: RewrapScope, { tally, guard }: RewrapResult): Re
     failures,
     locked,
     oldVersionsNotLookedAt,
+    oldVersionsRewrapped,
+    recordsRemoved,
+    rewrapsVersions,
     ...(guard === undefined ? {} : { guard }),
     versions: versionsLeft(scope, tally),
   };
@@ -91,7 +100,7 @@ function isSame(one: KeyVersion, other: KeyVersion): boolean {
 
 /** The report for people. */
 export function reportText(report: RewrapReport): string {
-  const { outcomes, failed, locked, oldVersionsNotLookedAt, guard, dryRun } = report;
+  const { outcomes, failed, guard, dryRun } = report;
   const counts = [
     `${dryRun ? 'Would rewrap' : 'Rewrapped'} ${objectsText(outcomes.rewrapped)}`,
     ...(outcomes.current === 0 ? [] : [`${outcomes.current} current already`]),
@@ -103,14 +112,31 @@ export function reportText(report: RewrapReport): string {
   ];
   const lines = [
     `${counts.join(', ')}.`,
-    ...(locked === 0 ? [] : [`${objectsText(locked)} locked: the locked version stays under its old key.`]),
-    ...(oldVersionsNotLookedAt === 0
-      ? []
-      : [`${oldVersionsNotLookedAt} old versions were not looked at: --all-versions counts them.`]),
+    ...oldVersionLines(report),
     ...(guard === 'complete' ? [inParts] : []),
     ...report.versions.map(versionText),
   ];
   return `${lines.map(printable).join('\n')}\n`;
+}
+
+function oldVersionLines(report: RewrapReport): readonly string[] {
+  const { locked, oldVersionsNotLookedAt, oldVersionsRewrapped, recordsRemoved, rewrapsVersions, dryRun } = report;
+  const beside = rewrapsVersions ? 'has its new envelope beside it' : 'stays under its old key';
+  const would = dryRun ? 'would get' : 'got';
+  return [
+    ...(locked === 0 ? [] : [`${objectsText(locked)} locked: the locked version ${beside}.`]),
+    ...(oldVersionsRewrapped === 0
+      ? []
+      : [`${oldVersionsRewrapped} old versions ${would} a new envelope beside them.`]),
+    ...(recordsRemoved === 0
+      ? []
+      : [`${recordsRemoved} envelopes beside versions that are gone ${dryRun ? 'would be' : 'were'} removed.`]),
+    ...(oldVersionsNotLookedAt === 0
+      ? []
+      : [
+          `${oldVersionsNotLookedAt} old versions were not looked at: --all-versions counts them, --rewrap-versions rewraps them.`,
+        ]),
+  ];
 }
 
 const inParts =

@@ -1,8 +1,10 @@
 import { decodeEnvelope, envelopeHeader, type Envelope } from '../../envelope/envelope.ts';
 import type { DataKeys } from '../../keys/data-keys.ts';
+import { isVersionRefused } from '../../keys/key-errors.ts';
 import { S3Error } from '../../s3/s3-error.ts';
-import type { ObjectHead, ObjectStore } from '../../store/object-store.ts';
-import { isLocked, resealedHeaders } from './resealed-headers.ts';
+import type { ObjectHead, ObjectStore, WriteResult } from '../../store/object-store.ts';
+import type { EnvelopeRecords, VersionName } from './envelope-records.ts';
+import { isLocked, reseal, resealedHeaders } from './resealed-headers.ts';
 import type { SelfCopy } from './self-copy.ts';
 
 /** How often an object is looked at again because it was replaced meanwhile. */
@@ -47,6 +49,8 @@ export interface RewrapChoice {
   readonly to?: string;
   /** Look only. */
   readonly dryRun: boolean;
+  /** Write new envelopes beside old versions, and beside those that a copy leaves behind. */
+  readonly rewrapVersions: boolean;
 }
 
 /** What one object is rewrapped with. */
@@ -55,6 +59,15 @@ export interface ObjectRewrapperOptions extends RewrapChoice {
   readonly bucket: string;
   readonly keys: RewrapKeys;
   readonly copies: SelfCopy;
+  readonly records: EnvelopeRecords;
+}
+
+/** A version of an object as it is stored. */
+interface Found {
+  readonly head: ObjectHead;
+  /** Its envelope as it stands in the metadata, and decoded. */
+  readonly text: string;
+  readonly envelope: Envelope;
 }
 
 /** Brings objects of a bucket under the current version of a key, by copies of metadata only. */
@@ -82,10 +95,27 @@ export class ObjectRewrapper {
     }
   }
 
-  /** Key version of a version of an object that is not the current one; undefined where it has none, or has gone. */
-  async look(key: string, versionId: string, signal?: AbortSignal): Promise<KeyVersion | undefined> {
-    const text = (await this.#head(key, signal, versionId))?.headers[envelopeHeader];
-    return text === undefined ? undefined : labelOf(decodeEnvelope(text));
+  /**
+   * Looks at a version that is not the current one, and where that is asked for writes its new envelope beside it: what is
+   * under which key is decided by the envelope beside it, where there is one that opens.
+   * @throws as `rewrap`.
+   */
+  async rewrapOld({ key, versionId }: VersionName, signal?: AbortSignal): Promise<Rewrapped> {
+    const { records, dryRun, rewrapVersions, keys, bucket } = this.#options;
+    const head = await this.#head(key, signal, versionId);
+    const text = head?.headers[envelopeHeader];
+    if (head === undefined) return { outcome: 'gone' };
+    if (text === undefined) return { outcome: 'not_encrypted' };
+    const envelope = decodeEnvelope(text);
+    const isNewest = (await this.#skipped(envelope, signal)) === 'current';
+    const beside = isNewest ? undefined : await records.find({ key, versionId }, envelope, signal);
+    const holding = beside ?? envelope;
+    const outcome = (await this.#skipped(holding, signal)) ?? 'rewrapped';
+    if (outcome !== 'rewrapped' || dryRun || !rewrapVersions) return { outcome, under: labelOf(holding) };
+    const { to = holding.kekName } = this.#options;
+    const sealed = await reseal(keys.dataKeys, { bucket, key, head, envelope, beside, keyName: to }, signal);
+    await records.write({ key, versionId }, sealed, signal);
+    return { outcome, under: labelOf(sealed) };
   }
 
   async #skipped(envelope: Envelope, signal: AbortSignal | undefined): Promise<RewrapOutcome | undefined> {
@@ -102,29 +132,58 @@ export class ObjectRewrapper {
   /** Undefined where the object was replaced meanwhile: then that one counts. */
   async #replace(
     key: string,
-    { head, envelope, text }: { readonly head: ObjectHead; readonly envelope: Envelope; readonly text: string },
+    found: Found,
     signal: AbortSignal | undefined,
   ): Promise<Omit<Rewrapped, 'outcome'> | undefined> {
-    const { bucket, keys, to = envelope.kekName, copies } = this.#options;
-    const request = { bucket, key, head, envelope, keyName: to };
-    const { headers, label } = await resealedHeaders(keys.dataKeys, request, signal);
-    if (!(await this.#isSame(key, head, text, signal))) return undefined;
+    const { copies } = this.#options;
+    const { head } = found;
+    const sealed = await this.#reseal(key, found, signal);
+    const headers = resealedHeaders(head, sealed);
+    if (!(await this.#isSame(key, found, signal))) return undefined;
+    let copied: WriteResult;
     try {
-      const copied = await copies.copy({ key, head, headers }, signal);
-      const after = copied.headers['x-amz-version-id'] ?? 'null';
-      if (after === 'null') return { under: label };
-      return { under: label, left: labelOf(envelope), ...(isLocked(head.headers) ? { isLocked: true } : {}) };
+      copied = await copies.copy({ key, head, headers }, signal);
     } catch (error) {
       if (hasCode(error, 'PreconditionFailed', 'NoSuchKey')) return undefined;
       throw error;
     }
+    const after = copied.headers['x-amz-version-id'] ?? 'null';
+    if (after === 'null') return { under: labelOf(sealed) };
+    const left = await this.#leave(key, found, sealed, signal);
+    return { under: labelOf(sealed), left, ...(isLocked(head.headers) ? { isLocked: true } : {}) };
+  }
+
+  /** The object may be a version that came to the front again: then its key may be in the envelope beside it alone. */
+  async #reseal(key: string, { head, envelope }: Found, signal: AbortSignal | undefined): Promise<Envelope> {
+    const { bucket, keys, records, to } = this.#options;
+    const request = { bucket, key, head, envelope };
+    try {
+      return await reseal(keys.dataKeys, { ...request, keyName: to ?? envelope.kekName }, signal);
+    } catch (error) {
+      if (!isVersionRefused(error)) throw error;
+      const beside = await records.find({ key, versionId: versionOf(head) }, envelope, signal);
+      if (beside === undefined) throw error;
+      return await reseal(keys.dataKeys, { ...request, beside, keyName: to ?? beside.kekName }, signal);
+    }
+  }
+
+  /** What the version that a copy left behind is under. */
+  async #leave(
+    key: string,
+    { head, envelope }: Found,
+    sealed: Envelope,
+    signal: AbortSignal | undefined,
+  ): Promise<KeyVersion> {
+    if (!this.#options.rewrapVersions) return labelOf(envelope);
+    await this.#options.records.write({ key, versionId: versionOf(head) }, sealed, signal);
+    return labelOf(sealed);
   }
 
   /**
    * An ETag of a provider names bytes: a client that has changed metadata alone would not be noticed by a condition. So
    * the object is looked at once more right before the copy. The embedded store has a new ETag for every state.
    */
-  async #isSame(key: string, head: ObjectHead, text: string, signal: AbortSignal | undefined): Promise<boolean> {
+  async #isSame(key: string, { head, text }: Found, signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#options.store.kind === 'filesystem') return true;
     const now = await this.#head(key, signal);
     return now?.etag === head.etag && now.headers[envelopeHeader] === text && now.lastModified === head.lastModified;
@@ -140,6 +199,11 @@ export class ObjectRewrapper {
       throw error;
     }
   }
+}
+
+/** Providers leave the id out for what was there before the bucket had versions. */
+function versionOf({ headers }: ObjectHead): string {
+  return headers['x-amz-version-id'] ?? 'null';
 }
 
 function labelOf({ kekName, kekVersion }: Envelope): KeyVersion {

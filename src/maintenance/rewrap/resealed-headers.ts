@@ -9,10 +9,11 @@ import {
   verifyMetadataDigest,
   type Envelope,
 } from '../../envelope/envelope.ts';
-import { dekAad, ObjectSecrets } from '../../envelope/object-secrets.ts';
+import { dekAad } from '../../envelope/object-secrets.ts';
 import type { DataKeys } from '../../keys/data-keys.ts';
 import { checkStoredMetadataSize } from '../../s3/object-headers.ts';
 import type { Headers, ObjectHead } from '../../store/object-store.ts';
+import { openSecrets } from './envelope-records.ts';
 
 /** What of a HEAD is set again, so that a copy with replaced metadata keeps it; tags are copied by the backend. */
 const carried =
@@ -23,38 +24,47 @@ export interface ResealRequest {
   readonly bucket: string;
   readonly key: string;
   readonly head: ObjectHead;
+  /** The envelope in the object's metadata. */
   readonly envelope: Envelope;
+  /** One beside it that was proven to be the same object's: its key is taken. */
+  readonly beside?: Envelope | undefined;
   /** Name of the key to wrap under. */
   readonly keyName: string;
 }
 
 /**
- * Headers of the same object with its DEK wrapped under the current version of a key: everything else as it was.
- * @throws EnvelopeError for metadata that is not what was sealed: it must not get a new seal; KeyError; S3Error
- * MetadataTooLarge.
+ * The envelope of the same object with its DEK wrapped under the current version of a key: everything else as it was.
+ * @throws EnvelopeError for metadata that is not what was sealed: it must not get a new seal; KeyError.
  */
-export async function resealedHeaders(
+export async function reseal(
   dataKeys: DataKeys,
-  { bucket, key, head, envelope, keyName }: ResealRequest,
+  { bucket, key, head, envelope, beside = envelope, keyName }: ResealRequest,
   signal?: AbortSignal,
-): Promise<{ readonly headers: Headers; readonly label: { readonly keyName: string; readonly keyVersion: string } }> {
-  const context = { policy: envelope.policy, bucket };
-  const aad = dekAad(bucket, key, envelope.commitment);
-  using secrets = ObjectSecrets.of(await dataKeys.unwrap(envelope, { context, aad }, signal), envelope.salt);
+): Promise<Envelope> {
+  using secrets = await openSecrets(dataKeys, { bucket, key }, beside, signal);
   const metadata = openEnvelope(envelope, secrets);
   verifyMetadataDigest(metadata, head.headers);
   const bytes = payloadSize(head.sizeBytes, metadata);
+  const context = { policy: envelope.policy, bucket };
+  const aad = dekAad(bucket, key, envelope.commitment);
   const wrapped = await dataKeys.wrap(secrets.dek, { keyName, context, aad, bytes }, signal);
   const { suite, segmentSizeBytes, layout, salt, commitment, policy, floeHeader } = envelope;
   const fields = { suite, segmentSizeBytes, layout, salt, commitment, policy, ...(floeHeader && { floeHeader }) };
-  const sealed = sealEnvelope({ ...fields, ...wrapped }, metadata, secrets);
+  return sealEnvelope({ ...fields, ...wrapped }, metadata, secrets);
+}
+
+/**
+ * Headers of an object with another envelope: everything else as it was.
+ * @throws S3Error MetadataTooLarge.
+ */
+export function resealedHeaders(head: ObjectHead, envelope: Envelope): Headers {
   const headers = {
     ...carriedHeaders(head.headers),
-    [envelopeHeader]: encodeEnvelope(sealed),
-    [keyLabelHeader]: keyLabel(sealed),
+    [envelopeHeader]: encodeEnvelope(envelope),
+    [keyLabelHeader]: keyLabel(envelope),
   };
   checkStoredMetadataSize(headers);
-  return { headers, label: { keyName: wrapped.kekName, keyVersion: wrapped.kekVersion } };
+  return headers;
 }
 
 function carriedHeaders(headers: Headers): Headers {

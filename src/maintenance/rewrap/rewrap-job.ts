@@ -2,6 +2,8 @@ import { messageOf } from '../../base/message-of.ts';
 import type { ListedVersion, ObjectStore } from '../../store/object-store.ts';
 import { ObjectRewrapper, type RewrapChoice, type RewrapKeys } from './object-rewrapper.ts';
 import { concurrently, Pace } from './pace.ts';
+import { EnvelopeRecords } from './envelope-records.ts';
+import { SeenVersions, sweepRecords } from './record-sweep.ts';
 import { findGuard, SelfCopy, type CopyGuard } from './self-copy.ts';
 import { versionPages, type ListingPosition, type Shard } from './stored-versions.ts';
 import { Tally, type RewrapTally } from './tally.ts';
@@ -38,7 +40,7 @@ export interface RewrapPosition {
 
 /** Who hears of a run. */
 export interface RewrapObserver {
-  /** An object was looked at. */
+  /** An object was looked at; an old version too, where these are rewrapped. */
   seen(key: string, outcome: string): void;
   failed(key: string, error: unknown): void;
   /** Everything up to here is done. */
@@ -64,14 +66,19 @@ export async function runRewrap(
 ): Promise<RewrapResult> {
   const guard = options.dryRun ? undefined : await chooseGuard(options, signal);
   const copies = new SelfCopy({ ...options, guard: guard ?? 'none' });
-  const rewrapper = new ObjectRewrapper({ ...options, copies });
+  const records = new EnvelopeRecords(options, options.keys.dataKeys);
+  const rewrapper = new ObjectRewrapper({ ...options, copies, records });
   const tally = new Tally(from?.tally);
-  const step = new RewrapStep(options, { rewrapper, tally, observer });
+  const seen = new SeenVersions();
+  const step = new RewrapStep(options, { rewrapper, tally, observer, seen });
   for await (const { versions, next } of versionPages({ ...options, from: from?.next }, signal)) {
     await concurrently(versions, options.concurrency, (version) => step.run(version, signal));
     if (next !== undefined) await observer.position({ next, tally: tally.value });
   }
   await countUploads(options, tally, signal);
+  if (options.rewrapVersions && options.prefix === '') {
+    tally.recordsRemoved(await sweepRecords({ ...options, seen }, signal));
+  }
   return { tally: tally.value, guard };
 }
 
@@ -104,6 +111,7 @@ async function countUploads(
 }
 
 interface StepParts {
+  readonly seen: SeenVersions;
   readonly rewrapper: ObjectRewrapper;
   readonly tally: Tally;
   readonly observer: RewrapObserver;
@@ -111,20 +119,23 @@ interface StepParts {
 
 /** What is done with one entry of the listing. */
 class RewrapStep {
-  readonly #allVersions: boolean;
+  readonly #looksAtOld: boolean;
+  readonly #rewrapsOld: boolean;
   readonly #pace: Pace;
   readonly #parts: StepParts;
 
-  constructor({ allVersions, ratePerSecond }: RewrapJobOptions, parts: StepParts) {
-    this.#allVersions = allVersions;
+  constructor({ allVersions, rewrapVersions, ratePerSecond }: RewrapJobOptions, parts: StepParts) {
+    this.#looksAtOld = allVersions || rewrapVersions;
+    this.#rewrapsOld = rewrapVersions;
     this.#pace = new Pace(ratePerSecond);
     this.#parts = parts;
   }
 
   /** @throws the signal's reason, and what would fail every object alike. */
   async run(version: ListedVersion, signal: AbortSignal): Promise<void> {
-    const { tally, observer } = this.#parts;
-    if (!version.isLatest && !this.#allVersions) {
+    const { tally, observer, seen } = this.#parts;
+    seen.add(version);
+    if (!version.isLatest && !this.#looksAtOld) {
       tally.oldVersionNotLookedAt();
       return;
     }
@@ -134,8 +145,9 @@ class RewrapStep {
       else await this.#old(version, signal);
     } catch (error) {
       if (signal.aborted || concernsAll(error)) throw error;
-      const message = messageOf(error);
-      tally.fail({ key: version.key, code: codeOf(error), message });
+      const { key, versionId, isLatest } = version;
+      const named = { key, ...(isLatest ? {} : { versionId }) };
+      tally.fail({ ...named, code: codeOf(error), message: messageOf(error) });
       observer.failed(version.key, error);
     }
   }
@@ -147,10 +159,11 @@ class RewrapStep {
     observer.seen(key, rewrapped.outcome);
   }
 
-  async #old({ key, versionId }: ListedVersion, signal: AbortSignal): Promise<void> {
-    const { rewrapper, tally } = this.#parts;
-    const under = await rewrapper.look(key, versionId, signal);
-    if (under !== undefined) tally.count(under, 'oldVersions');
+  async #old(version: ListedVersion, signal: AbortSignal): Promise<void> {
+    const { rewrapper, tally, observer } = this.#parts;
+    const rewrapped = await rewrapper.rewrapOld(version, signal);
+    tally.doneOld(rewrapped, this.#rewrapsOld);
+    if (this.#rewrapsOld) observer.seen(version.key, rewrapped.outcome);
   }
 }
 

@@ -25,25 +25,39 @@ export interface VersionListing {
   readonly store: ObjectStore;
   readonly bucket: string;
   readonly prefix: string;
+  readonly from?: ListingPosition | undefined;
+}
+
+/** Which objects of a bucket are meant. */
+export interface ObjectListing extends VersionListing {
   /** Keys below it are the gateway's own. */
   readonly reservedPrefix: string;
   readonly shard?: Shard;
-  readonly from?: ListingPosition | undefined;
 }
 
 /** Every version of every object of a bucket, delete markers and the gateway's own objects left out. */
 export async function* versionPages(
-  { store, bucket, prefix, reservedPrefix, shard, from }: VersionListing,
+  listing: ObjectListing,
+  signal?: AbortSignal,
+): AsyncGenerator<VersionPage, void, undefined> {
+  const { reservedPrefix, shard } = listing;
+  for await (const { versions, next } of listedVersions(listing, signal)) {
+    const isMeant = ({ kind, key }: ListedVersion): boolean =>
+      kind === 'version' && !key.startsWith(reservedPrefix) && isOfShard(shard, hashOf(key));
+    yield { versions: versions.filter(isMeant), next };
+  }
+}
+
+/** Every version below a prefix, and every delete marker. */
+export async function* listedVersions(
+  { store, bucket, prefix, from }: VersionListing,
   signal?: AbortSignal,
 ): AsyncGenerator<VersionPage, void, undefined> {
   let position = from;
   do {
-    const listed = await store.listVersions(
+    const { versions, ...listed } = await store.listVersions(
       { bucket, ...(prefix === '' ? {} : { prefix }), ...markers(position) },
       signal === undefined ? {} : { signal },
-    );
-    const versions = listed.versions.filter(
-      ({ kind, key }) => kind === 'version' && !key.startsWith(reservedPrefix) && isOf(shard, key),
     );
     position = listed.isTruncated
       ? { keyMarker: listed.nextKeyMarker ?? '', versionIdMarker: listed.nextVersionIdMarker ?? '' }
@@ -58,7 +72,11 @@ function markers(position: ListingPosition | undefined): Partial<ListingPosition
   return { keyMarker, ...(versionIdMarker === '' ? {} : { versionIdMarker }) };
 }
 
-function isOf(shard: Shard | undefined, key: string): boolean {
-  if (shard === undefined) return true;
-  return createHash('sha256').update(key).digest().readUInt32BE(0) % shard.count === shard.index;
+/** @param hash SHA-256 of a key. */
+export function isOfShard(shard: Shard | undefined, hash: Buffer): boolean {
+  return shard === undefined || hash.readUInt32BE(0) % shard.count === shard.index;
+}
+
+function hashOf(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
 }

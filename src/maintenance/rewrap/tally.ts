@@ -3,6 +3,8 @@ import type { KeyVersion, Rewrapped, RewrapOutcome } from './object-rewrapper.ts
 /** An object that could not be rewrapped. */
 export interface RewrapFailure {
   readonly key: string;
+  /** Of a version behind another. */
+  readonly versionId?: string;
   readonly code: string;
   readonly message: string;
 }
@@ -11,7 +13,7 @@ export interface RewrapFailure {
 export interface UnderVersion extends KeyVersion {
   /** Objects as clients see them. */
   readonly objects: number;
-  /** Versions behind others that were looked at: nothing but deleting them, or their rewriting by a client, moves them. */
+  /** Versions behind others that were looked at, by the envelope beside them where there is one. */
   readonly oldVersions: number;
   /** Uploads in parts that are not complete: their objects will be under it. */
   readonly uploads: number;
@@ -27,6 +29,10 @@ export interface RewrapTally {
   readonly locked: number;
   /** Old versions that nobody looked at. */
   readonly oldVersionsNotLookedAt: number;
+  /** Old versions that have a new envelope beside them. */
+  readonly oldVersionsRewrapped: number;
+  /** Envelopes beside versions that are gone. */
+  readonly recordsRemoved: number;
   readonly under: readonly UnderVersion[];
 }
 
@@ -42,14 +48,19 @@ export class Tally {
   #failed: number;
   #locked: number;
   #oldVersionsNotLookedAt: number;
+  #oldVersionsRewrapped: number;
+  #recordsRemoved: number;
 
   /** Goes on from where another run stopped. */
-  constructor(before: RewrapTally = noTally) {
+  constructor(earlier: Partial<RewrapTally> = {}) {
+    const before = { ...noTally, ...earlier };
     this.#outcomes = { ...before.outcomes };
     this.#failures = [...before.failures];
     this.#failed = before.failed;
     this.#locked = before.locked;
     this.#oldVersionsNotLookedAt = before.oldVersionsNotLookedAt;
+    this.#oldVersionsRewrapped = before.oldVersionsRewrapped;
+    this.#recordsRemoved = before.recordsRemoved;
     for (const entry of before.under) this.#under.set(idOf(entry), entry);
   }
 
@@ -60,6 +71,8 @@ export class Tally {
       failures: [...this.#failures],
       locked: this.#locked,
       oldVersionsNotLookedAt: this.#oldVersionsNotLookedAt,
+      oldVersionsRewrapped: this.#oldVersionsRewrapped,
+      recordsRemoved: this.#recordsRemoved,
       under: [...this.#under.values()],
     };
   }
@@ -74,6 +87,16 @@ export class Tally {
     if (under !== undefined) this.count(under, 'objects');
     if (left !== undefined) this.count(left, 'oldVersions');
     if (isLocked) this.#locked += 1;
+  }
+
+  /** A version behind another; `isMeant` where such were to be rewrapped, and not only counted. */
+  doneOld({ outcome, under }: Rewrapped, isMeant: boolean): void {
+    if (under !== undefined) this.count(under, 'oldVersions');
+    if (isMeant && outcome === 'rewrapped') this.#oldVersionsRewrapped += 1;
+  }
+
+  recordsRemoved(count: number): void {
+    this.#recordsRemoved += count;
   }
 
   fail(failure: RewrapFailure): void {
@@ -97,6 +120,8 @@ const noTally: RewrapTally = {
   failures: [],
   locked: 0,
   oldVersionsNotLookedAt: 0,
+  oldVersionsRewrapped: 0,
+  recordsRemoved: 0,
   under: [],
 };
 

@@ -55,6 +55,7 @@ async function setUp(t: TestContext) {
         keys: { dataKeys: dataKeysNow(), current: () => Promise.resolve(current) },
         dryRun: false,
         allVersions: false,
+        rewrapVersions: false,
         concurrency: 4,
         ratePerSecond: 0,
         maxCopyBytes: 5 * 1024 ** 3,

@@ -1,0 +1,72 @@
+import { LRUCache } from 'lru-cache';
+
+import type { Envelope } from '../envelope/envelope.ts';
+import { decodeRecord, maxRecordBytes, recordPath, verifyBeside } from '../envelope/envelope-record.ts';
+import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import type { ObjectHead } from '../store/object-store.ts';
+import { readSmallObject } from '../store/small-object.ts';
+import type { ObjectRequest } from './gateway.ts';
+
+/** Envelopes held: some 1 500 bytes each. */
+const maxCached = 4_096;
+
+/**
+ * Envelopes beside versions that were read lately, by the place and the envelope of each. An entry opens nothing but what its
+ * secrets prove to be its own.
+ */
+export class EnvelopesBeside {
+  readonly #envelopes = new LRUCache<string, Envelope>({ max: maxCached });
+
+  /** @param own The envelope in the object's metadata, encoded. */
+  find(at: ObjectPlace, own: string): Envelope | undefined {
+    return this.#envelopes.size === 0 ? undefined : this.#envelopes.get(cacheKey(at, own));
+  }
+
+  remember(at: ObjectPlace, own: string, beside: Envelope): void {
+    this.#envelopes.set(cacheKey(at, own), beside);
+  }
+
+  forget(at: ObjectPlace, own: string): void {
+    this.#envelopes.delete(cacheKey(at, own));
+  }
+}
+
+type ObjectPlace = Pick<ObjectRequest, 'bucket' | 'key'>;
+
+function cacheKey({ bucket, key }: ObjectPlace, own: string): string {
+  return JSON.stringify([bucket, key, own]);
+}
+
+/**
+ * The envelope that a rewrap left beside the version that `head` is of; undefined where there is none. Not authenticated.
+ * @throws EnvelopeError for a record that is none; S3Error.
+ */
+export async function readBeside(
+  { bucket, key, query, backend, signal }: ObjectRequest,
+  reservedPrefix: string,
+  head: ObjectHead,
+): Promise<Envelope | undefined> {
+  const versionId = head.headers['x-amz-version-id'] ?? query.get('versionId') ?? 'null';
+  const address = { bucket, key: `${reservedPrefix}${recordPath(key, versionId)}`, maxBytes: maxRecordBytes };
+  const bytes = await readSmallObject(backend.store, address, { signal });
+  return bytes === undefined ? undefined : decodeRecord(bytes).envelope;
+}
+
+/**
+ * The secrets of an object by the envelope beside it.
+ * @throws EnvelopeError for one that is not the object's own; what `unwrap` throws.
+ */
+export async function unwrapBeside(
+  own: Envelope,
+  beside: Envelope,
+  unwrap: (envelope: Envelope) => Promise<ObjectSecrets>,
+): Promise<ObjectSecrets> {
+  const secrets = await unwrap(beside);
+  try {
+    verifyBeside(own, beside, secrets);
+    return secrets;
+  } catch (error) {
+    secrets.dispose();
+    throw error;
+  }
+}
