@@ -29,7 +29,7 @@ export async function measure(target: Target, { name, job }: Load, round: number
     load: name,
     target: target.name,
     round,
-    figures: {
+    figures: finite({
       cpuSecondsPerGb: cpu / (bytes / 1e9),
       cpuMsPerRequest: (cpu * 1000) / requests,
       kernelShare: (after.kernel - before.kernel) / cpu,
@@ -39,8 +39,13 @@ export async function measure(target: Target, { name, job }: Load, round: number
       ...latencies,
       peakMemoryBytes: peakMemoryBytes(pid),
       elapsedMs,
-    },
+    }),
   };
+}
+
+/** Where a load was cut before it had answers, there is nothing to tell of them. */
+function finite(figures: Sample['figures']): Sample['figures'] {
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => Number.isFinite(value)));
 }
 
 /** Starts the load process, ready to begin: what it prepares is not measured. */

@@ -44,7 +44,12 @@ function ownReadBytes(pid: number): number {
   return Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1]);
 }
 
-function memoryBytes(pid: number, field: 'VmHWM'): number {
+/** Resident memory in bytes now, with the processes it started. */
+export function residentMemoryBytes(pid: number): number {
+  return sum(processTree(pid).map((one) => memoryBytes(one, 'VmRSS')));
+}
+
+function memoryBytes(pid: number, field: 'VmHWM' | 'VmRSS'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) * 1024;
 }

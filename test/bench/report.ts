@@ -16,6 +16,7 @@ const forms: Readonly<Partial<Record<Figure, readonly [label: string, factor: nu
   firstBackendRequests: ['backend requests, first', 1],
   backendRequests: ['backend requests, then', 1],
   readBytesPerRequest: ['read, KiB/request', 2 ** -10],
+  elapsedMs: ['s', 1e-3],
   memoryBytesPerMinute: ['RSS growth, MiB/min', 2 ** -20],
 };
 
@@ -33,6 +34,12 @@ const shownOf: readonly (readonly [string, readonly Figure[]])[] = [
   ['segments: lone', alone],
   ['segments embedded: lone', alone],
   ['segments', ['cpuSecondsPerGb', 'bytesPerSecond', 'peakMemoryBytes']],
+  ['64 KiB range', ['p50Ms', 'p99Ms', 'cpuMsPerRequest', 'firstBackendRequests', 'backendRequests']],
+  ['first byte', ['firstByteP50Ms', 'firstByteP99Ms', 'cpuMsPerRequest']],
+  ['slow line', ['bytesPerSecond', 'p50Ms', 'p99Ms']],
+  ['one ', ['bytesPerSecond', 'cpuSecondsPerGb', 'peakMemoryBytes']],
+  ['64 ', ['peakMemoryBytes', 'bytesPerSecond', 'elapsedMs']],
+  ['soak', ['memoryBytesPerMinute', 'peakMemoryBytes', 'elapsedMs']],
   ['listing', ['cpuMsPerRequest', 'p50Ms']],
 ];
 

@@ -50,6 +50,9 @@ export const reference = 'MinIO';
 /** The gateway of this checkout in front of it. */
 export const subject = 'gateway';
 
+/** The same, bound to one core. */
+export const oneCore = 'gateway, one core';
+
 /** What the gateway of another checkout is called. */
 export function otherCheckout(folder: string): string {
   return `gateway of ${folder}`;

@@ -43,8 +43,7 @@ export async function startPair(bench: Bench): Promise<readonly [minio: Target, 
   if (bench.against === undefined) return [minio, gateway];
   const { against: checkout } = bench;
   const other = otherCheckout(checkout);
-  // A gateway refuses a server in which another key's canary is.
-  cpSync(join(folderOf(bench, subject), 'data'), join(folderOf(bench, other), 'data'), { recursive: true });
+  shareKeys(bench, subject, other);
   return [minio, gateway, await startSubject(bench, { name: other, backend: minio, checkout })];
 }
 
@@ -66,7 +65,13 @@ export async function startSubject(bench: Bench, options: GatewayOptions): Promi
   return target;
 }
 
-function folderOf(bench: Bench, target: string): string {
+/** Gives a gateway the keys of one that runs: it refuses a server in which another key's canary is. */
+export function shareKeys(bench: Bench, from: string, to: string): void {
+  cpSync(join(folderOf(bench, from), 'data'), join(folderOf(bench, to), 'data'), { recursive: true });
+}
+
+/** Where a gateway's files are. */
+export function folderOf(bench: Bench, target: string): string {
   return join(bench.folder, target.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-'));
 }
 

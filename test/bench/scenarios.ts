@@ -1,10 +1,27 @@
 import type { Scenario } from './scenario.ts';
 import { core } from './scenarios/core.ts';
+import { firstByte } from './scenarios/first-byte.ts';
+import { range } from './scenarios/range.ts';
 import { listing } from './scenarios/listing.ts';
 import { segments, segmentsEmbedded } from './scenarios/segments.ts';
+import { singleStream } from './scenarios/single-stream.ts';
+import { soak } from './scenarios/soak.ts';
+import { streamScenario } from './scenarios/streams.ts';
+import { throughput } from './scenarios/throughput.ts';
 
 /** Every scenario, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [core, listing, segments, segmentsEmbedded];
+export const scenarios: readonly Scenario[] = [
+  core,
+  range,
+  firstByte,
+  throughput,
+  singleStream,
+  streamScenario,
+  listing,
+  segments,
+  segmentsEmbedded,
+  soak,
+];
 
 /**
  * Which loads `--only` means: the names of scenarios, or parts of the names of loads, in any case and with commas between
