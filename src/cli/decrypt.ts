@@ -7,6 +7,7 @@ import { configOption, type ConfigOption } from './config-option.ts';
 import { exitCode } from './exit-code.ts';
 import { DecryptRun, type DecryptSummary } from './offline/decrypt-run.ts';
 import { planDecryption, type DecryptOptions } from './offline/decrypt-plan.ts';
+import { envelopeOption } from './offline/envelopes-option.ts';
 import { keyringOption, openOfflineKeys, recoveryKeyOption } from './offline/keyring-option.ts';
 import { byteText } from './byte-text.ts';
 import { createProgress } from './progress.ts';
@@ -34,6 +35,7 @@ export function decryptCommand(io: CliIo, setExitCode: SetExitCode): Command {
     .addOption(
       new Option('--metadata-value <value>', 'The value of x-amz-meta-s3eg, instead of a file.').conflicts('metadata'),
     )
+    .addOption(envelopeOption())
     .addOption(keyringOption())
     .addOption(recoveryKeyOption())
     .addOption(configOption())

@@ -8,6 +8,7 @@ import { configOption } from './config-option.ts';
 import { exitCode, UsageError } from './exit-code.ts';
 import { inspectObject, type InspectTarget } from './inspect/inspect-object.ts';
 import { reportText } from './inspect/report-text.ts';
+import { envelopeOption } from './offline/envelopes-option.ts';
 import { keyringOption, openOfflineKeys, type KeyringOptions } from './offline/keyring-option.ts';
 
 interface InspectOptions extends KeyringOptions {
@@ -30,6 +31,7 @@ export function inspectCommand(io: CliIo, setExitCode: SetExitCode): Command {
     .addOption(new Option('--metadata-value <value>', 'The value of x-amz-meta-s3eg.').conflicts('metadata'))
     .option('--bucket <name>', 'Bucket that the object was stored in, to open what is sealed.')
     .option('--key <key>', 'Key that it was stored under.')
+    .addOption(envelopeOption())
     .addOption(keyringOption())
     .addOption(configOption())
     .option('--json', 'Print the reports as JSON.')
@@ -65,8 +67,9 @@ function targetsOf(io: CliIo, files: readonly string[], options: InspectOptions)
   return files.map((file) => ({ file: resolve(io.cwd, file), ...given }));
 }
 
-function placeOf(targets: readonly InspectTarget[], { bucket, key, keyring }: InspectOptions) {
+function placeOf(targets: readonly InspectTarget[], { bucket, key, keyring, envelope }: InspectOptions) {
   if (bucket === undefined && key === undefined) {
+    if (envelope !== undefined) throw new UsageError('--envelope opens nothing without --bucket and --key');
     if (keyring !== undefined) throw new UsageError('--keyring opens nothing without --bucket and --key');
     return undefined;
   }

@@ -11,7 +11,8 @@ import { encodeSealedMetadata } from './sealed-metadata.ts';
 /** Longest record: key and version id have at most 1 024 bytes each, which JSON may write as six times as many. */
 export const maxRecordBytes = 20 * 1024;
 
-const format = 's3eg-envelope';
+/** What a record calls itself. */
+export const recordFormat = 's3eg-envelope';
 const version = 1;
 
 /** A second envelope of one version of an object: the same secrets, wrapped anew. */
@@ -37,7 +38,7 @@ function sha256(text: string): string {
 
 /** The stored form. */
 export function encodeRecord({ key, versionId, envelope }: EnvelopeRecord): Uint8Array {
-  const record = { format, version, key, versionId, envelope: encodeEnvelope(envelope) };
+  const record = { format: recordFormat, version, key, versionId, envelope: encodeEnvelope(envelope) };
   return Buffer.from(`${JSON.stringify(record)}\n`);
 }
 
@@ -48,7 +49,8 @@ export function encodeRecord({ key, versionId, envelope }: EnvelopeRecord): Uint
 export function decodeRecord(bytes: Uint8Array): EnvelopeRecord {
   const record = parse(bytes);
   const { key, versionId, envelope } = record;
-  if (record['format'] !== format || record['version'] !== version) throw malformed('it is no record of an envelope');
+  if (record['format'] !== recordFormat || record['version'] !== version)
+    throw malformed('it is no record of an envelope');
   if (typeof key !== 'string' || typeof versionId !== 'string' || typeof envelope !== 'string') {
     throw malformed('a field of the record is missing');
   }

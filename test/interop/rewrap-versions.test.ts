@@ -1,7 +1,7 @@
 /** Rewrapping old versions, which nobody can change: envelopes beside them, at real S3 servers with versions. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -256,6 +256,27 @@ function story(name: ServerName): void {
       await isRefused(one, 'KeyVersionNotReadable', 403);
       await write(genuine);
       await isWhole(one);
+    });
+
+    test('a version is decrypted without the gateway by the envelope beside it', async () => {
+      const folder = await workspace.folder('offline');
+      const kept = old.find(({ Key }) => Key === 'parts');
+      assert.ok(kept !== undefined);
+      const { Key, VersionId, body } = kept;
+      const [stored, output, besides] = [join(folder, 'stored'), join(folder, 'plain'), join(folder, 'envelopes')];
+      const { Metadata, ContentType } = await raw.get(bucket, Key, { VersionId }, stored);
+      await writeFile(`${stored}.metadata.json`, JSON.stringify({ Metadata, ContentType }));
+      await mkdir(besides);
+      for (const [index, each] of old.entries()) {
+        await raw.get(bucket, recordKey(each), {}, join(besides, String(index)));
+      }
+      const command = ['decrypt', stored, '--bucket', bucket, '--key', Key, '--output', output, '--json'];
+      const without = await operator.s3eg(...command);
+      assert.deepEqual([without.code, /"code": "(\w+)"/.exec(without.stdout)?.[1]], [1, 'not_found']);
+      const decrypted = await operator.s3eg(...command, '--envelope', besides);
+      assert.equal(decrypted.code, 0, decrypted.stderr);
+      assert.match(decrypted.stdout, /"metadataNotChecked": 0/);
+      assert.equal(digest(await readFile(output)), digest(body));
     });
 
     test('a version that comes to the front again is read, and copied under the current version', async () => {

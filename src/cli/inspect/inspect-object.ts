@@ -8,7 +8,7 @@ import { compareMetadata, type MetadataOutcome } from '../offline/decrypt-object
 import { failureMessage } from '../offline/failure.ts';
 import { FileBytes } from '../offline/file-bytes.ts';
 import { envelopeOnly, MetadataError, parseMetadata, type StoredMetadata } from '../offline/metadata-document.ts';
-import type { ObjectPlace, OfflineKeys } from '../offline/offline-keys.ts';
+import type { ObjectPlace, ObjectKeys } from '../offline/offline-keys.ts';
 import { readSmallFile } from '../offline/small-file.ts';
 import { sidecarSuffix } from '../offline/tree.ts';
 
@@ -23,7 +23,7 @@ export interface InspectTarget {
 /** What opens an object. */
 export interface Unlock {
   readonly place: ObjectPlace;
-  readonly keys: OfflineKeys;
+  readonly keys: ObjectKeys;
 }
 
 /** The envelope's fields that mean something to people. */

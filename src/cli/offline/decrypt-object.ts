@@ -3,7 +3,7 @@ import { EnvelopeError } from '../../envelope/envelope-error.ts';
 import { StoredObject } from '../../maintenance/stored-object.ts';
 import { FileBytes } from './file-bytes.ts';
 import type { StoredMetadata } from './metadata-document.ts';
-import type { OfflineKeys } from './offline-keys.ts';
+import type { ObjectKeys } from './offline-keys.ts';
 import { writeWholeFile } from './output-file.ts';
 
 /** One object to decrypt. */
@@ -17,7 +17,7 @@ export interface DecryptJob {
 
 /** What all objects of one run have in common. */
 export interface DecryptContext {
-  readonly keys: OfflineKeys;
+  readonly keys: ObjectKeys;
   readonly bucket: string;
   /** Replace files that are there. */
   readonly force: boolean;

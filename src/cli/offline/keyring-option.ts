@@ -8,17 +8,19 @@ import type { Settings } from '../../config/settings.ts';
 import { RecoveryPrivateKey } from '../../keys/recovery-key.ts';
 import type { CliIo } from '../cli-io.ts';
 import { loadOptions, type ConfigOption } from '../config-option.ts';
-import { OfflineKeys } from './offline-keys.ts';
+import { KeysBeside, readEnvelopes } from './envelopes-option.ts';
+import { OfflineKeys, type ObjectKeys } from './offline-keys.ts';
 
 /** What `--keyring` gives, beside `--config`. */
 export interface KeyringOptions extends ConfigOption {
   readonly keyring?: readonly string[];
   readonly recoveryKey?: string;
+  readonly envelope?: string;
 }
 
 /** Keys, and what the configuration says of the objects. */
 export interface OpenedKeys extends AsyncDisposable {
-  readonly keys: OfflineKeys;
+  readonly keys: ObjectKeys;
   /** Keys of objects below it are the gateway's own data. */
   readonly reservedPrefix: string;
   /** Where the use of a recovery key is told. */
@@ -48,10 +50,17 @@ export function recoveryKeyOption(): Option {
 }
 
 /**
- * Opens the keyrings that are named, else those of the configuration. Nothing is made.
- * @throws ConfigError, KeyError, UsageError.
+ * Opens the keyrings that are named, else those of the configuration, with the envelopes that are given beside. Nothing is made.
+ * @throws ConfigError, KeyError, UsageError; the system's error.
  */
 export async function openOfflineKeys(io: CliIo, options: KeyringOptions): Promise<OpenedKeys> {
+  const { envelope } = options;
+  const envelopes = envelope === undefined ? undefined : await readEnvelopes(envelope, io.cwd);
+  const opened = await openKeyrings(io, options);
+  return envelopes === undefined ? opened : { ...opened, keys: new KeysBeside(opened.keys, envelopes) };
+}
+
+async function openKeyrings(io: CliIo, options: KeyringOptions): Promise<OpenedKeys> {
   if (options.recoveryKey !== undefined) {
     const pem = await readFile(resolve(io.cwd, options.recoveryKey), 'utf8');
     // What the environment names stays out of it: a recovery works where nothing else does.

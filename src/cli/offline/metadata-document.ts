@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 
 import { CodedError } from '../../base/coded-error.ts';
 import { envelopeHeader } from '../../envelope/envelope.ts';
+import { recordFormat } from '../../envelope/envelope-record.ts';
 import { rcloneHeaders } from './rclone-metadata.ts';
 
 /** A document that says nothing of an object's metadata, or cannot be read. */
@@ -58,6 +59,10 @@ export function metadataOf(document: unknown): StoredMetadata {
     return metadataOf(document[0]);
   }
   if (!isJsonObject(document)) throw new MetadataError('it is no JSON object');
+  // What a rewrap left beside an old version says of its metadata nothing but the envelope.
+  if (document['format'] === recordFormat && typeof document['envelope'] === 'string') {
+    return envelopeOnly(document['envelope']);
+  }
   const nested = member(document, 'metadata');
   if (!isJsonObject(nested)) return flatMap(document);
   if ('ModTime' in document || 'IsDir' in document) {

@@ -16,11 +16,20 @@ export interface ObjectPlace {
   readonly key: string;
 }
 
+/** What opens objects. */
+export interface ObjectKeys {
+  /**
+   * Unwraps the DEK of an envelope that stands, or stood, at this place.
+   * @throws KeyError `not_found` where no keyring is for the envelope's key, `wrong_key`, `unavailable`.
+   */
+  unwrap(envelope: Envelope, place: ObjectPlace): Promise<ObjectSecrets>;
+}
+
 const named = /^([A-Za-z0-9._-]{1,64})=(.+)$/s;
 const hourMs = 3_600_000;
 
 /** The keys that envelopes are opened with where no gateway runs: keyring files, of any of their versions. */
-export class OfflineKeys implements AsyncDisposable {
+export class OfflineKeys implements ObjectKeys, AsyncDisposable {
   readonly #providers: ReadonlyMap<string, KeyProvider>;
   /** Name of the provider for every key that has no provider of its own. */
   readonly #fallback: string | undefined;
@@ -76,10 +85,6 @@ export class OfflineKeys implements AsyncDisposable {
     return new OfflineKeys(providers, fallback);
   }
 
-  /**
-   * Unwraps the DEK of an envelope that stands, or stood, at this place.
-   * @throws KeyError `not_found` where no keyring is for the envelope's key, `wrong_key`, `unavailable`.
-   */
   async unwrap(envelope: Envelope, { bucket, key }: ObjectPlace): Promise<ObjectSecrets> {
     const use = { context: { policy: envelope.policy, bucket }, aad: dekAad(bucket, key, envelope.commitment) };
     if (this.#recovery !== undefined) {
