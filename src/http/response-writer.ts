@@ -30,7 +30,8 @@ export async function releaseBody(body: HttpResponse['body']): Promise<void> {
 function breakConnection(response: ServerResponse): void {
   const { socket } = response;
   if (socket === null) response.destroy();
-  else if ('encrypted' in socket) socket.destroy();
+  // Every socket of Bun's HTTP server has this property.
+  else if ('encrypted' in socket && socket.encrypted === true) socket.destroy();
   else (socket satisfies Socket).resetAndDestroy();
 }
 

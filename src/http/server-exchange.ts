@@ -62,6 +62,11 @@ function countHeader(rawHeaders: readonly string[], wanted: string): number {
   return count;
 }
 
+/** Whether the body's length is sure. Node's parser sees to most of it; Bun's takes a length twice, and other codings. */
+function isFramed({ 'content-length': length, 'transfer-encoding': coding }: RequestHeaders): boolean {
+  return length?.includes(',') !== true && (coding === undefined || coding.toLowerCase() === 'chunked');
+}
+
 /** One request and its answer: gives the handler a request, sends what it returns, leaves the connection in order. */
 export class Exchange implements HttpRequest {
   readonly method: string;
@@ -175,6 +180,7 @@ export class Exchange implements HttpRequest {
   #refusal(): ListenerErrorCode | undefined {
     if (this.rawHeaders.length > this.#options.maxHeaders * 2) return 'RequestHeaderSectionTooLarge';
     if (countHeader(this.rawHeaders, 'host') > 1) return 'BadRequest';
+    if (!isFramed(this.headers)) return 'BadRequest';
     const expect = this.headers['expect'];
     // HTTP/1.0 has no expectations; they are ignored there (RFC 9110, section 10.1.1).
     const unmet = expect !== undefined && expect.toLowerCase() !== '100-continue';
