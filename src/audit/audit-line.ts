@@ -61,7 +61,7 @@ const secretForms = new RegExp(
   [
     String.raw`-----BEGIN[\s\S]*`,
     String.raw`\bhv[sbr]\.[\w.-]+`,
-    String.raw`\b[sbr]\.[A-Za-z0-9]{24}\b`,
+    String.raw`\b[sbr]\.[A-Za-z0-9]{24}\b(?:\.\w+)?`,
     String.raw`(?<![\w+/-])(?!${nameOfKey.source})[A-Za-z0-9+/_-]{40,}={0,2}`,
   ].join('|'),
   'g',

@@ -53,6 +53,7 @@ export const tools = {
   moto: installed('moto/bin/moto_server'),
   localKms: installed('bin/local-kms'),
   vault: installed('bin/vault'),
+  openbao: installed('openbao/bin/bao'),
 } as const;
 
 /** The first program of this name on PATH, outside of any `node_modules`, or among those of root. */

@@ -1,17 +1,23 @@
-/** A real Vault, linked from HashiCorp's module by `.ci/setup-interop`, and what an administrator does there. */
+/** A real Vault or OpenBao, as `.ci/setup-interop` has it, and what an administrator does there. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { Agent, request, type Dispatcher } from 'undici';
 
-import { Daemon } from './processes.ts';
-import { repository, tools } from './tools.ts';
+import type { Daemon } from './processes.ts';
+import { repository } from './tools.ts';
+import { launchers, type VaultProduct } from './vault-launch.ts';
 import { freePort, type Workspace } from './workspace.ts';
 
 /** What a Vault is started with. */
 export interface VaultOptions {
   /** Files of a certificate and its key; without them it speaks plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** Default: `vault`. */
+  readonly product?: VaultProduct;
+  /** Path of a namespace that is made, and in which everything is done from then on; only OpenBao has them. */
+  readonly namespace?: string;
 }
 
 /** An answer of Vault's. */
@@ -27,15 +33,25 @@ interface Answer {
 /** A Vault that runs. */
 export class VaultServer implements AsyncDisposable {
   readonly address: string;
+  /** Where everything is done; undefined: in the root namespace. */
+  readonly namespace: string | undefined;
   readonly #folder: string;
   readonly #port: number;
   readonly #tls: VaultOptions['tls'];
+  readonly #product: VaultProduct;
   readonly #dispatcher: Dispatcher;
   #process: Daemon | undefined;
   #rootToken = '';
   #unsealKey = '';
 
-  private constructor(folder: string, port: number, tls: VaultOptions['tls'], dispatcher: Dispatcher) {
+  private constructor(
+    folder: string,
+    port: number,
+    { tls, product = 'vault', namespace }: VaultOptions,
+    dispatcher: Dispatcher,
+  ) {
+    this.#product = product;
+    this.namespace = namespace;
     this.address = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
     this.#folder = folder;
     this.#port = port;
@@ -44,12 +60,14 @@ export class VaultServer implements AsyncDisposable {
   }
 
   /** Starts a fresh one, unsealed, with the Transit engine and the login methods; it ends with the workspace. */
-  static async start(workspace: Workspace, { tls }: VaultOptions = {}): Promise<VaultServer> {
+  static async start(workspace: Workspace, options: VaultOptions = {}): Promise<VaultServer> {
+    const { tls } = options;
     const ca = tls === undefined ? undefined : await readFile(tls.ca, 'utf8');
     const dispatcher = new Agent(ca === undefined ? {} : { connect: { ca } });
-    const vault = new VaultServer(await workspace.folder('vault'), await freePort(), tls, dispatcher);
+    const vault = new VaultServer(await workspace.folder('vault'), await freePort(), options, dispatcher);
     workspace.use(vault);
     await vault.startProcess();
+    await vault.#makeNamespaces();
     await vault.ok('POST', 'sys/mounts/transit', { type: 'transit' });
     for (const method of ['approle', 'kubernetes', 'cert'])
       await vault.ok('POST', `sys/auth/${method}`, { type: method });
@@ -66,20 +84,16 @@ export class VaultServer implements AsyncDisposable {
 
   /** Starts it again with all that it kept, on the same port, and unsealed. */
   async startProcess(): Promise<void> {
-    const listen = ['-listen', `127.0.0.1:${this.#port}`, '-data', this.#folder];
-    const tls = this.#tls === undefined ? [] : ['-cert', this.#tls.cert, '-key', this.#tls.key];
-    const command = {
-      program: tools.vault,
-      args: [...listen, ...tls],
-      cwd: this.#folder,
-      env: { PATH: '', HOME: this.#folder },
-    };
-    this.#process = await Daemon.start(command, ({ stdout }) => stdout.includes('listening on '));
-    const init: { readonly root_token: string; readonly unseal_key: string } = JSON.parse(
-      await readFile(join(this.#folder, 'init.json'), 'utf8'),
-    );
-    this.#rootToken = init.root_token;
-    this.#unsealKey = init.unseal_key;
+    const { process, rootToken, unsealKey } = await launchers[this.#product]({
+      folder: this.#folder,
+      port: this.#port,
+      tls: this.#tls,
+      ask: (path, body) => this.#ask(path, body),
+    });
+    this.#process = process;
+    this.#rootToken = rootToken;
+    this.#unsealKey = unsealKey;
+    await this.#untilActive();
   }
 
   /** Ends it as a crash would. */
@@ -89,15 +103,41 @@ export class VaultServer implements AsyncDisposable {
   }
 
   async seal(): Promise<void> {
-    await this.ok('POST', 'sys/seal');
+    await this.#ask('sys/seal', {});
   }
 
   async unseal(): Promise<void> {
-    await this.ok('POST', 'sys/unseal', { key: this.#unsealKey });
+    await this.#ask('sys/unseal', { key: this.#unsealKey });
+    await this.#untilActive();
+  }
+
+  /** An unsealed server takes a moment to become the active one. */
+  async #untilActive(): Promise<void> {
+    while ((await this.#send('GET', 'sys/health')).status !== 200) await delay(50);
   }
 
   /** Asks it as an administrator, or with another token. */
   async call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, token = this.#rootToken): Promise<Answer> {
+    const namespace = this.namespace === undefined ? '' : `${this.namespace}/`;
+    return await this.#send(method, `${namespace}${path}`, body, token);
+  }
+
+  /** Asks something of the server as such, which is in no namespace. */
+  async #ask(path: string, body: object): Promise<Answer['body']> {
+    const answer = await this.#send('POST', path, body, this.#rootToken);
+    if (answer.status >= 300) throw new Error(`${path} gave ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  async #makeNamespaces(): Promise<void> {
+    let path = '';
+    for (const name of this.namespace?.split('/') ?? []) {
+      await this.#ask(`${path}sys/namespaces/${name}`, {});
+      path += `${name}/`;
+    }
+  }
+
+  async #send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, token = ''): Promise<Answer> {
     const answer = await request(`${this.address}/v1/${path}`, {
       method,
       headers: { 'x-vault-token': token, 'content-type': 'application/json' },

@@ -96,6 +96,7 @@ describe('a line of the audit events', () => {
       'hvs.CAESIJ1Zp3uYwq8',
       'hvb.AAAAAQJ1Zp3uYwq8',
       's.1234567890abcdefghijklmn',
+      's.1234567890abcdefghijklmn.M9Sy91',
       'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
       '-----BEGIN PRIVATE KEY-----\nMIIEvQ==\n-----END PRIVATE KEY-----',
     ];
