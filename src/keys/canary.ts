@@ -79,6 +79,11 @@ export async function checkCanary({
   }
 }
 
+/** The version that a stored canary is under. @throws KeyError `misconfigured` for one that is damaged. */
+export function canaryVersion(stored: Uint8Array, keyName: string): string {
+  return parse(stored, keyName).wrapped.version;
+}
+
 /** A new canary, if the provider encrypts it and gives it back. */
 async function roundTrip(
   provider: KeyProvider,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -288,7 +289,11 @@ describe('s3eg keys', () => {
       commandAt(gateway, 'keys', 'destroy', '--key', 'local', '--json', ...args);
     const dry = await destroy('--key-version', '1');
     assert.equal(dry.code, 0, dry.stderr);
-    const { destroyed, total, buckets } = JSON.parse(dry.stdout);
+    const { destroyed, total, buckets, canaries } = JSON.parse(dry.stdout);
+    assert.deepEqual(
+      canaries,
+      ['first', 'second'].map((bucket) => ({ backend: 'main', bucket })),
+    );
     assert.deepEqual([destroyed, total], [false, { objects: 2, oldVersions: 0, uploads: 1, failed: 0 }]);
     assert.equal(buckets.length, 2);
     assert.equal((await s3.send({ method: 'GET', bucket: 'first', key: 'old' })).outcome, '200');
@@ -310,5 +315,39 @@ describe('s3eg keys', () => {
     await delay(1100);
     assert.match((await s3.send({ method: 'GET', bucket: 'first', key: 'old' })).outcome, /^4\d\d |^5\d\d /);
     assert.equal((await s3.send({ method: 'GET', bucket: 'first', key: 'new' })).body.toString(), 'new');
+    // The canaries have moved along: else no command that writes would get past them.
+    const rewrap = await commandAt(gateway, 'rewrap', '--bucket', 'second', '--json');
+    const [{ failures }] = JSON.parse(rewrap.stdout);
+    assert.deepEqual([rewrap.code, failures[0].code], [1, 'not_found']);
+  });
+
+  it('destroys nothing while objects cannot be looked at, unless it is told to', async () => {
+    await using gateway = await Gateway.start({});
+    using s3 = new S3Client(gateway);
+    await s3.createBucket('first');
+    await s3.put('first', 'whole', 'whole');
+    await s3.put('first', 'broken', 'broken');
+    const database = new DatabaseSync(join(gateway.directory, 'objects', 'index.sqlite'));
+    database
+      .prepare(
+        `UPDATE object SET headers = replace(headers, '"x-amz-meta-s3eg":"', '"x-amz-meta-s3eg":"!') WHERE key = ?`,
+      )
+      .run(Buffer.from('broken'));
+    database.close();
+    assert.equal((await commandAt(gateway, 'keys', 'rotate', '--key', 'local')).code, 0);
+    const keyring = join(gateway.directory, 'keyring.json');
+    const before = await readFile(keyring, 'utf8');
+    const destroy = ['keys', 'destroy', '--key', 'local', '--key-version', '1'];
+    const dry = await commandAt(gateway, ...destroy);
+    assert.equal(dry.code, 0, dry.stderr);
+    assert.match(dry.stdout, /1 objects could not be looked at/);
+    assert.match(dry.stdout, /canaries of these buckets are under it .*: first \(backend main\)/);
+    const refused = await commandAt(gateway, ...destroy, '--confirm', 'local:1');
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /nothing was destroyed.*--ignore-failures/s);
+    assert.equal(await readFile(keyring, 'utf8'), before);
+    const done = await commandAt(gateway, ...destroy, '--confirm', 'local:1', '--ignore-failures');
+    assert.equal(done.code, 0, done.stderr);
+    assert.notEqual(await readFile(keyring, 'utf8'), before);
   });
 });

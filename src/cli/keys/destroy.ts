@@ -13,6 +13,7 @@ import type { SetExitCode } from '../command.ts';
 import { CommandAudit, destructionStep } from '../command-audit.ts';
 import { configOption, type ConfigOption, loadOptions } from '../config-option.ts';
 import { exitCode, UsageError } from '../exit-code.ts';
+import { canariesUnder, moveCanaries, type BucketPlace } from './destroy-canaries.ts';
 import { StopSignals } from '../stop-signals.ts';
 
 interface DestroyOptions extends ConfigOption {
@@ -20,6 +21,7 @@ interface DestroyOptions extends ConfigOption {
   readonly keyVersion: string;
   readonly bucket?: readonly string[];
   readonly confirm?: string;
+  readonly ignoreFailures?: true;
   readonly json?: true;
 }
 
@@ -38,6 +40,8 @@ interface DestroyReport {
   readonly destroyed: boolean;
   readonly buckets: readonly Lost[];
   readonly total: Pick<Lost, 'objects' | 'oldVersions' | 'uploads' | 'failed'>;
+  /** Buckets whose canary is under it, or was: it is moved to the current version before anything is destroyed. */
+  readonly canaries: readonly BucketPlace[];
   /** Whether a recovery key is configured, which opens objects nevertheless. */
   readonly hasRecoveryKey: boolean;
 }
@@ -58,6 +62,10 @@ export function destroyCommand(io: CliIo, setExitCode: SetExitCode): Command {
       ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]),
     )
     .option('--confirm <key:version>', 'Destroy it: the key and version once more.')
+    .option(
+      '--ignore-failures',
+      'Destroy it although objects could not be looked at, or a canary could not be moved to the current version.',
+    )
     .option('--json', 'Print the report as JSON.')
     .addOption(configOption())
     .action(async (options: DestroyOptions) => {
@@ -88,13 +96,40 @@ async function destroy(io: CliIo, options: DestroyOptions, setExitCode: SetExitC
     buckets.push(await countIn(place, { opened, settings, key, keyVersion, signal: stop.signal }));
   }
   const total = totalOf(buckets);
+  const places = await placesOf(opened, undefined);
+  const canaries = await canariesUnder({ opened, settings, key, keyVersion, places });
+  if (confirm !== undefined) await prepare(options, { opened, failed: total.failed, canaries });
   const { oldVersions: old_versions, ...others } = total;
   const counted = { key_name: key, key_version: keyVersion, ...others, old_versions };
   if (confirm === undefined) await audit.record({ event: 'key_destruction_counted', outcome: 'ok', ...counted });
   else await audit.step(destructionStep(counted), async () => provider.destroy?.(keyVersion));
   setExitCode(audit.exitCode(exitCode.fine));
   const hasRecoveryKey = settings.recoveryPublicKey !== undefined;
-  return { key, keyVersion, destroyed: confirm !== undefined, buckets, total, hasRecoveryKey };
+  return { key, keyVersion, destroyed: confirm !== undefined, buckets, total, canaries, hasRecoveryKey };
+}
+
+interface Preparation {
+  readonly opened: OpenedStores;
+  readonly failed: number;
+  readonly canaries: readonly BucketPlace[];
+}
+
+/** Nothing may be lost that nobody counted, and no bucket may be left that no gateway starts with. */
+async function prepare(
+  { key, ignoreFailures }: DestroyOptions,
+  { opened, failed, canaries }: Preparation,
+): Promise<void> {
+  if (failed > 0 && ignoreFailures !== true) {
+    throw new Error(
+      `${failed} objects could not be looked at and may be under this version too, so nothing was destroyed. ` +
+        '"s3eg rewrap --dry-run --all-versions" names them, bucket by bucket; --ignore-failures destroys it nevertheless',
+    );
+  }
+  try {
+    await moveCanaries({ opened, key }, canaries);
+  } catch (error) {
+    if (ignoreFailures !== true) throw error;
+  }
 }
 
 /** Before an hour is spent on counting. */
@@ -104,13 +139,11 @@ async function mustBeOld(provider: KeyProvider, keyVersion: string): Promise<voi
   if (![...versions, ...retired].includes(keyVersion)) throw new UsageError('the key has no such version');
 }
 
-interface Place {
-  readonly backend: string;
-  readonly bucket: string;
-}
-
-async function placesOf({ stores }: OpenedStores, wanted: readonly string[] | undefined): Promise<readonly Place[]> {
-  const places: Place[] = [];
+async function placesOf(
+  { stores }: OpenedStores,
+  wanted: readonly string[] | undefined,
+): Promise<readonly BucketPlace[]> {
+  const places: BucketPlace[] = [];
   for (const [backend, store] of stores) {
     const there = (await store.listBuckets()).map(({ name }) => name);
     places.push(...there.filter((name) => wanted?.includes(name) ?? true).map((bucket) => ({ backend, bucket })));
@@ -123,7 +156,7 @@ async function placesOf({ stores }: OpenedStores, wanted: readonly string[] | un
 const nobody: RewrapObserver = { seen() {}, failed() {}, position: () => Promise.resolve() };
 
 async function countIn(
-  { backend, bucket }: Place,
+  { backend, bucket }: BucketPlace,
   from: {
     readonly opened: OpenedStores;
     readonly settings: Settings;
@@ -171,7 +204,7 @@ function totalOf(buckets: readonly Lost[]): DestroyReport['total'] {
   return { objects: sum('objects'), oldVersions: sum('oldVersions'), uploads: sum('uploads'), failed: sum('failed') };
 }
 
-function reportText({ key, keyVersion, destroyed, buckets, total, hasRecoveryKey }: DestroyReport): string {
+function reportText({ key, keyVersion, destroyed, buckets, total, canaries, hasRecoveryKey }: DestroyReport): string {
   const lines = [
     ...buckets
       .filter(({ objects, oldVersions, uploads }) => objects + oldVersions + uploads > 0)
@@ -181,9 +214,17 @@ function reportText({ key, keyVersion, destroyed, buckets, total, hasRecoveryKey
       ? `Version ${keyVersion} of key ${key} is destroyed: ${countsText(total)} cannot be read any more.`
       : `Destroying version ${keyVersion} of key ${key} would make unreadable: ${countsText(total)}. ` +
         `Nothing was done: --confirm ${key}:${keyVersion} destroys it.`,
+    ...(canaries.length === 0 ? [] : [canariesText(canaries, destroyed)]),
     ...(hasRecoveryKey ? ['Whoever holds the recovery key still opens objects that were written with it.'] : []),
   ];
   return `${lines.map(printable).join('\n')}\n`;
+}
+
+function canariesText(canaries: readonly BucketPlace[], destroyed: boolean): string {
+  const where = canaries.map(({ backend, bucket }) => `${bucket} (backend ${backend})`).join(', ');
+  return destroyed
+    ? `The canaries of these buckets were under it and have been moved to the current version: ${where}.`
+    : `The canaries of these buckets are under it and would be moved to the current version first: ${where}.`;
 }
 
 function countsText({ objects, oldVersions, uploads }: Pick<Lost, 'objects' | 'oldVersions' | 'uploads'>): string {

@@ -134,6 +134,7 @@ export async function findGuard(
     await store.deleteObject({ bucket, key });
   }
 }
+
 async function refuses(copy: Promise<unknown>): Promise<boolean> {
   try {
     await copy;
