@@ -152,7 +152,10 @@ const encryption = z
     segmentSize: size({ min: '64KiB', max: '1MiB' })
       .refine((bytes) => Number.isInteger(Math.log2(bytes)), 'must be a power of two')
       .prefault('64KiB')
-      .describe('Plaintext bytes that are sealed together: a power of two.'),
+      .describe(
+        'Plaintext bytes that are sealed together: a power of two. Larger ones cost less CPU for whole objects and more for ' +
+          'small ranges (PERFORMANCE.md has the figures).',
+      ),
     unencryptedReads: z
       .enum(['deny', 'allow'])
       .prefault('deny')
