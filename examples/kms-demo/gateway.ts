@@ -7,6 +7,9 @@ import { Server, type Command } from './processes.ts';
 import { repository } from './tools.ts';
 import { transitKey, type AppRole } from './vault.ts';
 
+/** File of the audit events, in the folder of the demo. */
+export const auditFile = 'audit.jsonl';
+
 /** What a configuration of the demo depends on. */
 export interface KeyServices {
   readonly vaultAddress: string;
@@ -48,6 +51,7 @@ policies: # which bucket is under which key; other buckets are refused
   - { name: letters, match: { buckets: [letters] }, encryption: { key: vault } }
   - { name: invoices, match: { buckets: [invoices] }, encryption: { key: aws } }
 dataKeyCache: { ttl: 5s } # 5 minutes unless said otherwise; short, so that the demo is
+audit: { sinks: [{ type: file, file: ${join(folder, auditFile)} }] }
 `;
   await writeFile(join(folder, `${name}.yaml`), text);
   return text;

@@ -1,6 +1,7 @@
 /** The demo from beginning to end. */
 import type { Site } from './site.ts';
 import { bringBack, end, lookAtLogs, refuseStale } from './steps-afterwards.ts';
+import { lookAtAudit } from './steps-audit.ts';
 import { startGateway, startKeyServices } from './steps-beginning.ts';
 import { lookAtStored, writeObjects } from './steps-objects.ts';
 import { readOldAndNew, retire, rewrap, rotate } from './steps-rotation.ts';
@@ -18,5 +19,6 @@ export async function tell(site: Site): Promise<void> {
   await refuseStale(site, services, backup);
   await bringBack(site, services, backup);
   await lookAtLogs(site, services);
+  await lookAtAudit(site, services);
   await end(site);
 }

@@ -55,6 +55,12 @@ const claims = [
   'the log says who was refused what',
   'key services were asked less often than objects were read',
   'neither has a token, a secret id or a secret key in it',
+  'they tell that the operator rotated both keys',
+  'and that the gateway took the new version up',
+  'and which bucket was rewrapped',
+  'and which version was retired',
+  'only its owner may read the file',
+  'no token, secret id or secret key is in it',
   'the gateway ends in good order',
 ];
 
