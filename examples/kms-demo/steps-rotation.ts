@@ -68,6 +68,7 @@ export async function rewrap(site: Site, backup: Backup, secondKmsKey: string): 
   stage.claim('the dry run counts what is under version 1', counted.split('\n').includes(left));
   for (const bucket of buckets) {
     const said = await site.s3eg('rewrap', '--bucket', bucket);
+    // AWS does not tell when the alias was switched, so that the command can only say how long ago that must be.
     const mayBeRetired = /^version \S+ of key \S+ still protects 0 objects: it may be retired/m.test(said);
     stage.claim(`the old version protects nothing in ${bucket} any more`, mayBeRetired);
     const { bytes } = await site.provider.fetch(bucket, watched);

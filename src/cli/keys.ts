@@ -10,6 +10,7 @@ import { type AuditedStep, CommandAudit, retirementStep, rotationStep } from './
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
 import { exitCode, UsageError } from './exit-code.ts';
 import { destroyCommand } from './keys/destroy.ts';
+import { mustBeTakenUp, nowOption } from './keys/taken-up.ts';
 import { recoveryKeypairCommand } from './keys/recovery-keypair.ts';
 import { listText, reportKeys, statusText, type OpenProvider } from './keys/key-reports.ts';
 
@@ -94,6 +95,12 @@ async function rotateKey(provider: KeyProvider, { key, to }: RotateOptions): Pro
   return await provider.rotate();
 }
 
+interface RetireOptions extends KeysOptions {
+  readonly key: string;
+  readonly keyVersion: string;
+  readonly now?: true;
+}
+
 function retireCommand(io: CliIo, setExitCode: SetExitCode): Command {
   return new Command('retire')
     .description(
@@ -102,12 +109,14 @@ function retireCommand(io: CliIo, setExitCode: SetExitCode): Command {
     )
     .addOption(keyOption())
     .requiredOption('--key-version <version>', 'Version to take out of use; never the current one.')
+    .addOption(nowOption())
     .option('--json', 'Print the outcome as JSON.')
     .addOption(configOption())
-    .action(async (options: KeysOptions & { readonly key: string; readonly keyVersion: string }) => {
-      const { key, keyVersion: version } = options;
-      await withKey({ io, setExitCode, options }, retirementStep(key, version), async (provider) => {
+    .action(async (options: RetireOptions) => {
+      const { key, keyVersion: version, now } = options;
+      await withKey({ io, setExitCode, options }, retirementStep(key, version), async (provider, settings) => {
         if (provider.retire === undefined) throw cannot(key, 'retire versions of');
+        if (now !== true) await mustBeTakenUp(provider, version, settings);
         await provider.retire(version);
       });
       if (options.json === true) io.out(`${JSON.stringify({ key, retired: version })}\n`);
@@ -144,13 +153,13 @@ async function withKey<T>(
     readonly options: KeysOptions & { readonly key: string };
   },
   step: AuditedStep<T>,
-  use: (provider: KeyProvider) => Promise<T>,
+  use: (provider: KeyProvider, settings: Settings) => Promise<T>,
 ): Promise<T> {
   const { settings, open } = await openings(io, options);
   await using audit = await CommandAudit.open(io, settings);
   const provider = await open(options.key);
   try {
-    const result = await audit.step(step, () => use(provider));
+    const result = await audit.step(step, () => use(provider, settings));
     setExitCode(audit.exitCode(exitCode.fine));
     return result;
   } finally {

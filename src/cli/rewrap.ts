@@ -8,6 +8,7 @@ import type { Settings } from '../config/settings.ts';
 import { DataKeys } from '../keys/data-keys.ts';
 import { DescriptionCache } from '../keys/description-cache.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
+import { takeUpsOf } from '../keys/take-up.ts';
 import type { KeyVersion, RewrapKeys } from '../maintenance/rewrap/object-rewrapper.ts';
 import { runRewrap, type RewrapJobOptions, type RewrapObserver } from '../maintenance/rewrap/rewrap-job.ts';
 import { versionPages } from '../maintenance/rewrap/stored-versions.ts';
@@ -20,7 +21,7 @@ import { loadOptions } from './config-option.ts';
 import { exitCode, UsageError } from './exit-code.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { rewrapOptions, type RewrapOptions } from './rewrap/rewrap-options.ts';
-import { reportOf, reportText, type RewrapReport } from './rewrap/rewrap-report.ts';
+import { reportOf, reportText, type KnownKey, type RewrapReport } from './rewrap/rewrap-report.ts';
 import { StateFile } from './rewrap/state-file.ts';
 import { signalExitCodes, StopSignals } from './stop-signals.ts';
 
@@ -125,7 +126,7 @@ class RewrapRun implements Disposable {
       const result = await runRewrap(job, observerOf(progress, state), { from: position, signal });
       await state?.remove();
       const isWhole = prefix === '' && shard === undefined;
-      const known = await this.#knownVersions();
+      const known = await this.#knownKeys();
       const familyOf = (version: KeyVersion): string => familyIn(this.#parts.opened.keys, version);
       const rewrapsVersions = rewrapVersions === true;
       return reportOf({ bucket, backend, dryRun, isWhole, rewrapsVersions, known, familyOf }, result);
@@ -171,10 +172,14 @@ class RewrapRun implements Disposable {
     }
   }
 
-  async #knownVersions(): Promise<ReadonlyMap<string, readonly string[]>> {
-    const { opened, signal } = this.#parts;
-    const known = new Map<string, readonly string[]>();
-    for (const [name, provider] of opened.keys) known.set(name, (await provider.describe(signal)).versions);
+  async #knownKeys(): Promise<ReadonlyMap<string, KnownKey>> {
+    const { opened, settings, signal } = this.#parts;
+    const { ttlMs } = settings.dataKeyCache;
+    const known = new Map<string, KnownKey>();
+    for (const [name, provider] of opened.keys) {
+      const { versions } = await provider.describe(signal);
+      known.set(name, { versions, takeUps: await takeUpsOf(provider, { ttlMs, signal }) });
+    }
     return known;
   }
 

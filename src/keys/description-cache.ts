@@ -4,6 +4,11 @@ import type { KeyDescription, KeyProvider } from './key-provider.ts';
 
 const defaultTtlMs = 5_000;
 
+/** How long what a provider said of its versions is taken for the present, in milliseconds. */
+export function describeTtlOf(provider: Pick<KeyProvider, 'describeTtlMs'>): number {
+  return provider.describeTtlMs ?? defaultTtlMs;
+}
+
 /** What a provider said of its versions, and when. */
 export interface DatedDescription extends KeyDescription {
   /** Time of asking, in milliseconds since the epoch: what happened later is not in it. */
@@ -20,7 +25,7 @@ export class DescriptionCache {
 
   constructor(
     provider: KeyProvider,
-    { clock = systemClock, ttlMs = provider.describeTtlMs ?? defaultTtlMs }: { clock?: Clock; ttlMs?: number } = {},
+    { clock = systemClock, ttlMs = describeTtlOf(provider) }: { clock?: Clock; ttlMs?: number } = {},
   ) {
     this.#provider = provider;
     this.#clock = clock;

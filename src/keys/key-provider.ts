@@ -69,6 +69,11 @@ export interface KeyProvider {
    */
   familyOf?(version: string): string;
   describe(signal?: AbortSignal): Promise<KeyDescription>;
+  /**
+   * When versions became current, in milliseconds since the epoch, by version; those are missing of which the service does not
+   * tell it.
+   */
+  versionTimesMs?(signal?: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Makes a key and wraps it, where the service tells the exact version only of keys that it makes; use `newKey`. */
   makeKey?(context: EncryptionContext, signal?: AbortSignal): Promise<NewKey>;
   wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey>;

@@ -68,7 +68,7 @@ describe('audit events', () => {
     await run(0, 'rewrap', '--bucket', bucket, '--prefix', 't', '--shard', '0/1', '--dry-run');
     await run(0, 'rewrap', '--bucket', bucket);
     await run(3, 'keys', 'retire', '--key', 'local', '--key-version', '2');
-    await run(0, 'keys', 'retire', ...old);
+    await run(0, 'keys', 'retire', ...old, '--now');
     await run(0, 'keys', 'destroy', ...old, '--confirm', 'local:1');
     const [stored] = (await fetchStoredAt(join(directory, 'objects'), bucket, ['one'])).values();
     assert.ok(stored !== undefined);

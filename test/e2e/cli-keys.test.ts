@@ -78,7 +78,10 @@ describe('s3eg keys', () => {
       reports.map(({ policies }) => policies),
       [['all'], []],
     );
-    assert.equal((await keys('retire', '--key', 'main', '--key-version', '1')).code, 0);
+    const early = await keys('retire', '--key', 'main', '--key-version', '1');
+    assert.equal(early.code, 3);
+    assert.match(early.stderr, /gateways may still write under version 1/);
+    assert.equal((await keys('retire', '--key', 'main', '--key-version', '1', '--now')).code, 0);
     const table = (await keys('list', '--key', 'main')).stdout;
     assert.equal(
       table,
@@ -309,7 +312,10 @@ describe('s3eg keys', () => {
     const keyring = join(gateway.directory, 'keyring.json');
     const { keys } = JSON.parse(await readFile(keyring, 'utf8'));
     assert.equal(keys.length, 2);
-    const done = await destroy('--key-version', '1', '--confirm', 'local:1', '--bucket', 'first');
+    const early = await destroy('--key-version', '1', '--confirm', 'local:1');
+    assert.equal(early.code, 3);
+    assert.match(early.stderr, /gateways may still write under version 1/);
+    const done = await destroy('--key-version', '1', '--confirm', 'local:1', '--bucket', 'first', '--now');
     assert.deepEqual([done.code, JSON.parse(done.stdout).total.objects], [0, 1]);
     assert.ok(!(await readFile(keyring, 'utf8')).includes(String(keys[0].key)));
     await delay(1100);
@@ -337,7 +343,7 @@ describe('s3eg keys', () => {
     assert.equal((await commandAt(gateway, 'keys', 'rotate', '--key', 'local')).code, 0);
     const keyring = join(gateway.directory, 'keyring.json');
     const before = await readFile(keyring, 'utf8');
-    const destroy = ['keys', 'destroy', '--key', 'local', '--key-version', '1'];
+    const destroy = ['keys', 'destroy', '--key', 'local', '--key-version', '1', '--now'];
     const dry = await commandAt(gateway, ...destroy);
     assert.equal(dry.code, 0, dry.stderr);
     assert.match(dry.stdout, /1 objects could not be looked at/);

@@ -12,7 +12,7 @@ import { S3Client } from './support/client.ts';
 import { Gateway } from './support/gateway.ts';
 import { keyLabels } from './support/key-labels.ts';
 import { completeUpload, createUpload, uploadPart } from './support/multipart.ts';
-import { commandAt, objectsBy, rewrap, rotate, startRewrap } from './support/rewrap.ts';
+import { ageVersions, commandAt, objectsBy, rewrap, rotate, startRewrap } from './support/rewrap.ts';
 
 const bucket = 'my-bucket';
 const mebibyte = 1024 * 1024;
@@ -57,6 +57,13 @@ describe('s3eg rewrap', () => {
     assert.deepEqual([done.code, done.outcomes['rewrapped'], done.guard], [0, objects.size, 'copy']);
     assert.deepEqual(labels(), new Set(['local:2']));
     assert.deepEqual(await stateOf(s3, objects), earlier);
+    const early = await rewrap(gateway, '--bucket', bucket, '--dry-run');
+    const old = early.versions.find(({ keyName, keyVersion }) => `${keyName}:${keyVersion}` === 'local:1');
+    assert.deepEqual([old?.objects, old?.mayBeRetired], [0, false], 'a gateway may still write under it');
+    const refused = await commandAt(gateway, 'keys', 'retire', '--key', 'local', '--key-version', '1');
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, /gateways may still write under version 1: wait [1-6] s, .* or give --now\n$/);
+    await ageVersions(gateway);
     const again = await rewrap(gateway, '--bucket', bucket);
     assert.deepEqual([again.outcomes['rewrapped'], again.outcomes['current']], [0, objects.size]);
     assert.deepEqual(objectsBy(again), { 2: objects.size, 1: 0 });
@@ -123,6 +130,7 @@ describe('s3eg rewrap', () => {
     assert.deepEqual([isCurrent, counted.objects, mayBeRetired], [false, 0, false]);
     await completeUpload(s3, upload, [await uploadPart(s3, upload, 1, 'late')]);
     assert.equal(keyLabels(gateway.directory, bucket)['slow'], `local:${old}`);
+    await ageVersions(gateway);
     const second = await rewrap(gateway, '--bucket', bucket);
     const [current] = await lastVersions();
     assert.equal(keyLabels(gateway.directory, bucket)['slow'], `local:${current}`);

@@ -102,7 +102,7 @@ describe('a rotation to its end', () => {
 
     await rewrapAll('in-vault', own);
     for (const key of keys) assert.equal(await versionOf('in-vault', key), '2');
-    const retired = await s3eg('in-vault', operator, 'keys', 'retire', '--key', 'kek', '--key-version', '1');
+    const retired = await s3eg('in-vault', operator, 'keys', 'retire', '--key', 'kek', '--key-version', '1', '--now');
     assert.equal(retired.code, 0, retired.stderr);
     const { data } = await vault.ok('GET', 'transit/keys/s3eg');
     assert.equal(data?.['min_decryption_version'], 2);

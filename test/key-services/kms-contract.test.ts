@@ -6,10 +6,12 @@ import { KmsServer, kmsCredentials, kmsServerNames, type KmsServerName } from '.
 import { Relay } from '../interop/support/relay.ts';
 import { Workspace } from '../interop/support/workspace.ts';
 
+const tellsNot = 'AWS KMS tells it only to who may list rotations and aliases';
 const keepsAll = 'AWS KMS takes no key material out of use; an administrator disables the key';
 const skipAlways = {
   'rotates by itself: the version that it names is in use at once':
     'the stand-ins tell no id of the key material, so that a rotation would make no new version',
+  'tells when each version became current': tellsNot,
   'takes an old version out of use, and the current one never': keepsAll,
   'destroys an old version, retired or not, and the current one never': keepsAll,
 };

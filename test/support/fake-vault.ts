@@ -9,6 +9,8 @@ import { text } from 'node:stream/consumers';
 import { FakeServer } from './fake-server.ts';
 
 interface TransitKey {
+  /** When each version was made, as Vault tells it: in seconds. */
+  readonly madeSeconds: number[];
   readonly versions: Buffer[];
   readonly derived: boolean;
   readonly type: string;
@@ -54,11 +56,20 @@ export class FakeVault extends FakeServer {
   }
 
   createKey(name: string, { derived = false, type = 'aes256-gcm96' } = {}): void {
-    this.#keys.set(name, { versions: [randomBytes(32)], derived, type, minDecryption: 1, minAvailable: 0 });
+    this.#keys.set(name, {
+      versions: [randomBytes(32)],
+      madeSeconds: [1_767_225_600],
+      derived,
+      type,
+      minDecryption: 1,
+      minAvailable: 0,
+    });
   }
 
   rotate(name: string): void {
-    this.#keys.get(name)?.versions.push(randomBytes(32));
+    const key = this.#keys.get(name);
+    key?.versions.push(randomBytes(32));
+    key?.madeSeconds.push(Math.floor(Date.now() / 1000));
   }
 
   /** A token that may do everything. */
@@ -160,13 +171,14 @@ function subkey({ versions, derived }: TransitKey, version: number, body: VaultC
   return derived ? createHash('sha256').update(key).update(String(body['context'])).digest() : key;
 }
 
-function describe({ versions, derived, type, minDecryption, minAvailable }: TransitKey): Answer {
+function describe({ versions, madeSeconds, derived, type, minDecryption, minAvailable }: TransitKey): Answer {
   const data = {
     type,
     derived,
     latest_version: versions.length,
     min_decryption_version: minDecryption,
     min_available_version: minAvailable,
+    keys: Object.fromEntries(madeSeconds.map((seconds, index) => [String(index + 1), seconds])),
   };
   return { status: 200, body: { data } };
 }

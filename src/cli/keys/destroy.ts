@@ -15,6 +15,7 @@ import { configOption, type ConfigOption, loadOptions } from '../config-option.t
 import { exitCode, UsageError } from '../exit-code.ts';
 import { canariesUnder, moveCanaries, type BucketPlace } from './destroy-canaries.ts';
 import { StopSignals } from '../stop-signals.ts';
+import { mustBeTakenUp, nowOption } from './taken-up.ts';
 
 interface DestroyOptions extends ConfigOption {
   readonly key: string;
@@ -22,6 +23,7 @@ interface DestroyOptions extends ConfigOption {
   readonly bucket?: readonly string[];
   readonly confirm?: string;
   readonly ignoreFailures?: true;
+  readonly now?: true;
   readonly json?: true;
 }
 
@@ -66,6 +68,7 @@ export function destroyCommand(io: CliIo, setExitCode: SetExitCode): Command {
       '--ignore-failures',
       'Destroy it although objects could not be looked at, or a canary could not be moved to the current version.',
     )
+    .addOption(nowOption())
     .option('--json', 'Print the report as JSON.')
     .addOption(configOption())
     .action(async (options: DestroyOptions) => {
@@ -91,6 +94,7 @@ async function destroy(io: CliIo, options: DestroyOptions, setExitCode: SetExitC
     );
   }
   await mustBeOld(provider, keyVersion);
+  if (confirm !== undefined && options.now !== true) await mustBeTakenUp(provider, keyVersion, settings);
   const buckets: Lost[] = [];
   for (const place of await placesOf(opened, options.bucket)) {
     buckets.push(await countIn(place, { opened, settings, key, keyVersion, signal: stop.signal }));

@@ -81,6 +81,11 @@ export class LocalKeyring implements KeyProvider {
     return { versions, ...(retired.length === 0 ? {} : { retired }) };
   }
 
+  async versionTimesMs(signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    await this.#refresh(signal);
+    return new Map(this.#keyring.entries.map(({ version, created }) => [version, Date.parse(created)]));
+  }
+
   async wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
     if (key.bytes.length !== wrappedKeyBytes) throw new RangeError(`only keys of ${wrappedKeyBytes} bytes are wrapped`);
     await this.#refresh(signal);

@@ -13,6 +13,8 @@ export interface TransitDescription extends KeyDescription {
   readonly type: string;
   /** Whether the type seals with associated data. */
   readonly bindsContext: boolean;
+  /** When each version was made, in milliseconds since the epoch; without those of which Vault does not tell it. */
+  readonly madeMs: ReadonlyMap<string, number>;
 }
 
 /** Undefined where the answer is none about a key. */
@@ -29,7 +31,21 @@ export function describeTransitKey(data: VaultFields): TransitDescription | unde
     derived: data.flag('derived'),
     type,
     bindsContext: boundTypes.has(type),
+    madeMs: madeMsOf(data.section('keys'), { latest, oldest: oldestReadable }),
   };
+}
+
+/** Vault says it in seconds, by the number of the version. */
+function madeMsOf(
+  keys: VaultFields,
+  { latest, oldest }: { readonly latest: number; readonly oldest: number },
+): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const version of versionsDown(latest, oldest)) {
+    const seconds = keys.count(version);
+    if (seconds !== undefined) times.set(version, seconds * 1000);
+  }
+  return times;
 }
 
 /** `newest`, then down to `oldest`. */

@@ -55,6 +55,10 @@ export class VaultTransitKey implements KeyProvider {
     return { versions, ...(retired === undefined ? {} : { retired }) };
   }
 
+  async versionTimesMs(signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return (await this.#describe(signal)).madeMs;
+  }
+
   async wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
     if (key.bytes.length !== wrappedKeyBytes) throw new RangeError(`only keys of ${wrappedKeyBytes} bytes are wrapped`);
     this.#checkOpen(signal);

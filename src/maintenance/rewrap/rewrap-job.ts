@@ -36,6 +36,8 @@ export interface RewrapJobOptions extends RewrapChoice {
 export interface RewrapPosition {
   readonly next: ListingPosition;
   readonly tally: RewrapTally;
+  /** When the first listing began, in milliseconds since the epoch; missing where it is not known. */
+  readonly startedMs?: number;
 }
 
 /** Who hears of a run. */
@@ -50,6 +52,8 @@ export interface RewrapObserver {
 /** What became of a whole run. */
 export interface RewrapResult {
   readonly tally: RewrapTally;
+  /** When the listing began, in milliseconds since the epoch, 0 where it is not known: what was written later may be missing. */
+  readonly startedMs: number;
   /** How copies were guarded against writes that come in between; undefined where nothing was to be copied. */
   readonly guard: CopyGuard | undefined;
 }
@@ -64,6 +68,7 @@ export async function runRewrap(
   observer: RewrapObserver,
   { from, signal }: { readonly from?: RewrapPosition | undefined; readonly signal: AbortSignal },
 ): Promise<RewrapResult> {
+  const startedMs = from === undefined ? Date.now() : (from.startedMs ?? 0);
   const guard = options.dryRun ? undefined : await chooseGuard(options, signal);
   const copies = new SelfCopy({ ...options, guard: guard ?? 'none' });
   const records = new EnvelopeRecords(options, options.keys.dataKeys);
@@ -73,13 +78,13 @@ export async function runRewrap(
   const step = new RewrapStep(options, { rewrapper, tally, observer, seen });
   for await (const { versions, next } of versionPages({ ...options, from: from?.next }, signal)) {
     await concurrently(versions, options.concurrency, (version) => step.run(version, signal));
-    if (next !== undefined) await observer.position({ next, tally: tally.value });
+    if (next !== undefined) await observer.position({ next, tally: tally.value, startedMs });
   }
   await countUploads(options, tally, signal);
   if (options.rewrapVersions && options.prefix === '') {
     tally.recordsRemoved(await sweepRecords({ ...options, seen }, signal));
   }
-  return { tally: tally.value, guard };
+  return { tally: tally.value, startedMs, guard };
 }
 
 /** The backend evaluates no condition on what a copy replaces. */

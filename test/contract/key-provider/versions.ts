@@ -96,6 +96,22 @@ export const versionTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'tells when each version became current',
+    async run({ provider, rotate }) {
+      const timesOf = offered(provider.versionTimesMs?.bind(provider), 'times of versions');
+      using key = plainKey();
+      const old = await provider.wrap(key, context);
+      await offered(rotate, 'rotate')();
+      const current = await afterRotation(provider, [old]);
+      const times = await timesOf();
+      const sinceMs = times.get(current.version) ?? 0;
+      // Some run with a clock of their own, which is ahead.
+      assert.ok(Math.abs(sinceMs - Date.now()) < 60_000, String(sinceMs));
+      assert.ok((times.get(old.version) ?? Infinity) <= sinceMs);
+      assert.equal(times.get('no-such-version'), undefined);
+    },
+  },
+  {
     name: 'takes an old version out of use, and the current one never',
     async run({ provider }) {
       const rotate = offered(provider.rotate?.bind(provider), 'provider that rotates');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { runtimeProgram } from '../../support/runtimes.ts';
@@ -47,6 +47,15 @@ export async function commandAt(gateway: Gateway, ...args: readonly string[]): P
 export async function rotate(gateway: Gateway, key = 'local'): Promise<void> {
   const { code, stderr } = await commandAt(gateway, 'keys', 'rotate', '--key', key);
   assert.equal(code, 0, stderr);
+}
+
+/** Lets every version of a local key have been made a minute earlier, so that gateways have had the time to take up the newest. */
+export async function ageVersions(gateway: Gateway, file = 'keyring.json'): Promise<void> {
+  const path = join(gateway.directory, file);
+  const { keys, ...others }: { keys: { created: string }[] } = JSON.parse(await readFile(path, 'utf8'));
+  const aged = keys.map((entry) => ({ ...entry, created: new Date(Date.parse(entry.created) - 60_000).toISOString() }));
+  await writeFile(`${path}.aged`, JSON.stringify({ ...others, keys: aged }), { mode: 0o600 });
+  await rename(`${path}.aged`, path);
 }
 
 /** Rewraps, and gives the report of the only backend. */

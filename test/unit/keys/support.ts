@@ -47,6 +47,7 @@ export class TestKeyService implements KeyProvider {
   readonly #keks: Map<string, Buffer>;
   readonly #retired: Map<string, Buffer>;
   readonly #versions: { count: number };
+  readonly #madeMs: Map<string, number>;
   readonly #gates = new Map<Call, Promise<void>>();
   closed = false;
 
@@ -54,6 +55,7 @@ export class TestKeyService implements KeyProvider {
     this.name = name;
     this.#keks = shared === undefined ? new Map<string, Buffer>() : shared.#keks;
     this.#retired = shared === undefined ? new Map<string, Buffer>() : shared.#retired;
+    this.#madeMs = shared === undefined ? new Map<string, number>() : shared.#madeMs;
     this.#versions = shared === undefined ? { count: 0 } : shared.#versions;
     this.failures = shared === undefined ? {} : shared.failures;
     if (shared === undefined) this.addVersion();
@@ -68,6 +70,7 @@ export class TestKeyService implements KeyProvider {
     this.#versions.count += 1;
     const version = `v${this.#versions.count}`;
     this.#keks.set(version, randomBytes(32));
+    this.#madeMs.set(version, Date.now());
     return version;
   }
 
@@ -117,6 +120,10 @@ export class TestKeyService implements KeyProvider {
     await this.#begin('describe', signal);
     const retired = [...this.#retired.keys()].toReversed();
     return { versions: [...this.#keks.keys()].toReversed(), ...(retired.length === 0 ? {} : { retired }) };
+  }
+
+  versionTimesMs(): Promise<ReadonlyMap<string, number>> {
+    return Promise.resolve(this.#madeMs);
   }
 
   async wrap(key: SecretBytes, context: EncryptionContext, signal?: AbortSignal): Promise<WrappedKey> {
