@@ -13,6 +13,7 @@ import type { BackendSettings, KeySettings, Settings } from './config/settings.t
 import { isSuiteAvailable } from './crypto/aead.ts';
 import { cryptoInUse } from './crypto/crypto-in-use.ts';
 import { HttpServer } from './http/server.ts';
+import { openSegmentPool } from './crypto/pool/open-pool.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import { DualReadWindow } from './keys/dual-read-window.ts';
 import type { KeyEvents } from './keys/key-events.ts';
@@ -39,6 +40,7 @@ import { noQuirks } from './store/quirks.ts';
 import { S3Store } from './store/s3/s3-store.ts';
 import { createLogger, silentLogger, standardLines, type Logger } from './telemetry/logger.ts';
 import { MetricsRegistry } from './telemetry/metrics.ts';
+import { registerCryptoMetrics } from './telemetry/crypto-metrics.ts';
 import { registerKeyMetrics } from './telemetry/key-metrics.ts';
 import { registerProcessMetrics } from './telemetry/process-metrics.ts';
 import { Telemetry, type KeyRotation } from './telemetry/telemetry.ts';
@@ -98,12 +100,18 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   opened.defer(() => dataKeys.close());
   const inUse = cryptoInUse(settings.crypto);
   telemetry.cryptoChosen({ ...inUse, hardware: settings.crypto.hardware });
+  const segmentPool = openSegmentPool(settings.crypto.threads, {
+    onThreadFailed: (error) => logger.error('a crypto thread failed', { reason: error.message }),
+  });
+  opened.use(segmentPool);
   const policies = PolicySet.of(
     resolveSuites(settings.policies, { suite: inUse.suite, isAvailable: isSuiteAvailable }),
   );
   const canaries = guardCanaries(settings, keys, (mismatch) => audit.canaryMismatch(mismatch, { actor: 'gateway' }));
   await checkCanaries(settings, { canaries, backends, policies, logger });
-  const handler = createS3Handler(gatewayOf(settings, { backends, policies, dataKeys, canaries, telemetry }));
+  const handler = createS3Handler(
+    gatewayOf(settings, { backends, policies, dataKeys, segmentPool, canaries, telemetry }),
+  );
   let isServing = true;
   const onError = (error: Error & { readonly code: string }, requestId: string): void =>
     telemetry.listenerError({ requestId, reason: error.code, error });
@@ -112,6 +120,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   opened.defer(async () => s3Server.close());
   opened.use(registerProcessMetrics(registry, budget));
   registerKeyMetrics(registry, dataKeys);
+  registerCryptoMetrics(registry, segmentPool);
   const unrestricted = new Map(Array.from(keys, ([name, key]) => [name, key.unrestricted]));
   const scheduler = opened.use(scheduleRotations(settings, { keys: unrestricted, backends, telemetry, audit }));
   const adminServer = await HttpServer.start({
@@ -362,7 +371,7 @@ function keyEvents(telemetry: Telemetry, audit: KeyAudit): KeyEvents {
 
 function gatewayOf(
   settings: Settings,
-  parts: Pick<Gateway, 'backends' | 'policies' | 'dataKeys' | 'canaries' | 'telemetry'>,
+  parts: Pick<Gateway, 'backends' | 'policies' | 'dataKeys' | 'segmentPool' | 'canaries' | 'telemetry'>,
 ): Gateway {
   const { multipart, listen } = settings;
   return {

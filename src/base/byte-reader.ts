@@ -1,5 +1,5 @@
 import type { ByteStream } from './byte-stream.ts';
-import { release } from './chunk-memory.ts';
+import { claim, release } from './chunk-memory.ts';
 import { CodedError } from './coded-error.ts';
 
 /** The stream ended before the bytes that were asked for. */
@@ -44,10 +44,38 @@ export class ByteReader {
    * handed over (see chunk-memory.ts).
    */
   async lend(length: number): Promise<Uint8Array[]> {
+    this.#releaseLent();
+    return this.#take(length, this.#lent);
+  }
+
+  /**
+   * As `read`, but each piece is alone in its memory, which is the caller's: it may go to another thread. Chunks that were
+   * handed over are given as they are; only what lies in a chunk that is not, or not used up, is copied.
+   */
+  async own(length: number): Promise<Uint8Array[]> {
+    this.#releaseLent();
+    const usedUp: Uint8Array[] = [];
+    const pieces = await this.#take(length, usedUp);
+    const owned: Uint8Array[] = [];
+    let copied: Uint8Array[] = [];
+    // Each piece but the last has used up its chunk.
+    for (const [index, piece] of pieces.entries()) {
+      const chunk = usedUp[index];
+      if (chunk === undefined || !claim(chunk)) copied.push(piece);
+      else {
+        if (copied.length > 0) owned.push(copyOf(copied));
+        copied = [];
+        owned.push(piece);
+      }
+    }
+    if (copied.length > 0) owned.push(copyOf(copied));
+    return owned;
+  }
+
+  #releaseLent(): void {
     const usedUp = this.#lent;
     this.#lent = [];
     for (const chunk of usedUp) release(chunk);
-    return this.#take(length, this.#lent);
   }
 
   async #take(length: number, usedUp?: Uint8Array[]): Promise<Uint8Array[]> {
@@ -145,6 +173,17 @@ export class ByteReader {
   #isFailed(): boolean {
     return this.#failure !== undefined;
   }
+}
+
+/** All of the pieces in memory of its own (small buffers of `Buffer.concat` share theirs). */
+function copyOf(pieces: readonly Uint8Array[]): Uint8Array {
+  const copy = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    copy.set(piece, offset);
+    offset += piece.length;
+  }
+  return copy;
 }
 
 /**

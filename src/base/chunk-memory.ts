@@ -6,15 +6,18 @@
  * views have length 0, so that a use afterwards is an error and never other bytes. Chunks that were not handed over,
  * and views of a chunk (`subarray`), are left to the garbage collector: to release them does nothing.
  */
-const handedOver = new WeakSet<Uint8Array>();
+const handedOver = new WeakMap<Uint8Array, Reuse>();
+
+/** What becomes of a chunk's memory once it is released; the buffer has no other reference. */
+export type Reuse = (buffer: ArrayBuffer) => void;
 
 /** Smaller ones cost more to keep account of than to collect. */
 const worthwhileBytes = 16 * 1024;
 
-/** Says that nobody but whoever gets this chunk uses its memory. @returns The chunk. */
-export function handOver<Chunk extends Uint8Array>(chunk: Chunk): Chunk {
+/** Says that nobody but whoever gets this chunk uses its memory, which is freed, or reused. @returns The chunk. */
+export function handOver<Chunk extends Uint8Array>(chunk: Chunk, reuse: Reuse = letGo): Chunk {
   const isWhole = chunk.byteLength === chunk.buffer.byteLength && chunk.buffer instanceof ArrayBuffer;
-  if (isWhole && chunk.byteLength >= worthwhileBytes) handedOver.add(chunk);
+  if (isWhole && chunk.byteLength >= worthwhileBytes) handedOver.set(chunk, reuse);
   return chunk;
 }
 
@@ -23,12 +26,24 @@ export function keep(chunk: Uint8Array): void {
   handedOver.delete(chunk);
 }
 
+/** As `keep`. @returns Whether the chunk's memory is the caller's alone, all of its buffer: it was handed over. */
+export function claim(chunk: Uint8Array): boolean {
+  return handedOver.delete(chunk);
+}
+
 /** Frees the memory of a chunk that was handed over; nothing may use it any more, the operating system included. */
 export function release(chunk: Uint8Array): void {
-  if (handedOver.delete(chunk)) free(chunk);
+  const reuse = handedOver.get(chunk);
+  if (reuse === undefined || !(chunk.buffer instanceof ArrayBuffer)) return;
+  handedOver.delete(chunk);
+  reuse(chunk.buffer.transfer());
 }
 
 /** Frees the memory of a chunk that its caller made for itself; all of its buffer, whatever else is in it. */
 export function free({ buffer }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
+function letGo(buffer: ArrayBuffer): void {
+  buffer.transfer(0);
 }

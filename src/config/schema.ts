@@ -271,6 +271,13 @@ export const configSchema = z.strictObject({
           "`off` does without the CPU's instructions for AES, GHASH and SHA, TLS included: the gateway starts itself anew " +
             'with `OPENSSL_ia32cap` or `OPENSSL_armcap` set. To tell whether they are to blame; it costs most of the speed.',
         ),
+      threads: z
+        .union([z.literal('auto'), integer(0, 64)])
+        .prefault('auto')
+        .describe(
+          'Threads that encrypt and decrypt parts of large bodies beside the event loop. `auto`: up to 2, used only while the ' +
+            'event loop is busy and other processes leave a core idle. A number: so many, used for every large body; 0: none.',
+        ),
     })
     .prefault({})
     .describe('Ciphers and what computes them; `s3eg_crypto_info` shows what is in use.'),

@@ -121,6 +121,8 @@ export interface CryptoSettings {
   readonly suite: SuiteSetting;
   /** Whether OpenSSL may use the CPU's instructions for ciphers and hashes. */
   readonly hardware: 'auto' | 'off';
+  /** Beside the event loop, for large bodies; `auto`: as many as help, while they help. */
+  readonly threads: 'auto' | number;
 }
 
 export interface ListenSettings {

@@ -1,6 +1,10 @@
 import { ByteReader, streamOver } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
+import { ownedStream } from '../base/owned-stream.ts';
 import { FloeError, type FloeDecryptor, type FloeEncryptor } from './floe.ts';
+import { SegmentFlow, type SegmentSource } from './pool/segment-flow.ts';
+import type { SegmentJob } from './pool/segment-job.ts';
+import type { SegmentPool } from './pool/segment-pool.ts';
 
 /**
  * Consecutive segments of one message. All of them are full but the last, which has `lastSegmentBytes` encrypted
@@ -13,24 +17,76 @@ export interface SegmentRange {
   readonly lastSegmentBytes: number;
 }
 
+/** How a message may be encrypted beside the event loop. */
+export interface MessageOffload {
+  readonly pool: SegmentPool;
+  /** About how long the plaintext is. */
+  readonly plaintextBytes: number;
+}
+
 /**
  * The whole FLOE message: header and segments, one chunk per segment, the header in the first. Every message has
  * exactly one final segment: full where the length is a multiple of the segment size, empty where there are no bytes.
- * Holds one segment and at most one chunk of the source; the encryptor stays the caller's to dispose, after the end.
+ * Holds one segment and at most one chunk of the source, with `offload` some segments more where threads help; the
+ * encryptor stays the caller's to dispose, after the end.
  */
-export function encryptMessage(encryptor: FloeEncryptor, plaintext: ByteStream): ByteStream {
+export function encryptMessage(encryptor: FloeEncryptor, plaintext: ByteStream, offload?: MessageOffload): ByteStream {
   const reader = new ByteReader(plaintext);
-  let position = 0;
-  let finished = false;
-  return streamOver(reader, async () => {
-    if (finished) return undefined;
-    const pieces = await reader.lend(encryptor.parameters.segmentSizeBytes);
-    finished = await reader.atEnd();
-    const prefix = position === 0 ? encryptor.header : undefined;
-    const segment = encryptor.encryptSegment(position, pieces, finished, prefix);
-    position += 1;
-    return segment;
-  });
+  const source = new PlaintextSegments(encryptor, reader, offload?.plaintextBytes ?? 0);
+  const flow = new SegmentFlow(source, offload?.pool);
+  return ownedStream(
+    () => flow.next(),
+    async () => {
+      flow.close();
+      await reader.close();
+    },
+  );
+}
+
+/** The segments of a message that is to be encrypted. */
+class PlaintextSegments implements SegmentSource {
+  readonly segmentSizeBytes: number;
+  readonly #encryptor: FloeEncryptor;
+  readonly #reader: ByteReader;
+  readonly #plaintextBytes: number;
+  #position = 0;
+  #isFinished = false;
+
+  constructor(encryptor: FloeEncryptor, reader: ByteReader, plaintextBytes: number) {
+    this.segmentSizeBytes = encryptor.parameters.segmentSizeBytes;
+    this.#encryptor = encryptor;
+    this.#reader = reader;
+    this.#plaintextBytes = plaintextBytes;
+  }
+
+  /** Nothing is left to threads before the first segment, which has the header before it, is out. */
+  get leftBytes(): number {
+    return this.#position === 0 ? 0 : this.#plaintextBytes - this.#position * this.segmentSizeBytes;
+  }
+
+  async next(): Promise<readonly Uint8Array[] | undefined> {
+    if (this.#isFinished) return undefined;
+    const pieces = await this.#reader.lend(this.segmentSizeBytes);
+    this.#isFinished = await this.#reader.atEnd();
+    const prefix = this.#position === 0 ? this.#encryptor.header : undefined;
+    const segment = this.#encryptor.encryptSegment(this.#position, pieces, this.#isFinished, prefix);
+    this.#position += 1;
+    return [segment];
+  }
+
+  async job(maxSegments: number): Promise<SegmentJob | undefined> {
+    if (this.#isFinished) return undefined;
+    const pieces = await this.#reader.own(maxSegments * this.segmentSizeBytes);
+    this.#isFinished = await this.#reader.atEnd();
+    const lengthBytes = totalLength(pieces);
+    const count = Math.max(1, Math.ceil(lengthBytes / this.segmentSizeBytes));
+    const tasks = Array.from({ length: count }, (_, index) => {
+      const segmentBytes = Math.min(this.segmentSizeBytes, lengthBytes - index * this.segmentSizeBytes);
+      return this.#encryptor.task(this.#position + index, segmentBytes, this.#isFinished && index === count - 1);
+    });
+    this.#position += count;
+    return { kind: 'seal', tasks, pieces };
+  }
 }
 
 /**
@@ -84,7 +140,10 @@ async function readSegment(
   const isLast = index === range.segmentCount - 1;
   const wanted = isLast ? range.lastSegmentBytes : decryptor.encryptedSegmentBytes;
   const pieces = await reader.lend(wanted);
-  const got = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (got < wanted) throw new FloeError('truncated', 'stream ended before the end of the message');
+  if (totalLength(pieces) < wanted) throw new FloeError('truncated', 'stream ended before the end of the message');
   return decryptor.decryptSegment(range.firstSegment + index, pieces, isLast && range.finalIncluded);
+}
+
+function totalLength(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }

@@ -6,8 +6,8 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 
-import { free, handOver } from '../base/chunk-memory.ts';
-import { aeadIvBytes, aeadKeyBytes, aeadTagBytes, createAeadCipher, createAeadDecipher } from './aead.ts';
+import { handOver } from '../base/chunk-memory.ts';
+import { aeadIvBytes, aeadKeyBytes } from './aead.ts';
 import {
   FloeError,
   encodeFloeParametersAndIv,
@@ -18,6 +18,14 @@ import {
   type FloeParameters,
 } from './floe-header.ts';
 import { FloeSegmentKeys, floeHeaderTag } from './floe-keys.ts';
+import {
+  checkedPosition,
+  invalidSegment,
+  openSegment,
+  sealSegment,
+  type OpenTask,
+  type SealTask,
+} from './floe-segment.ts';
 import { systemRandom, type RandomSource } from './random.ts';
 import type { SecretBytes } from './secret-bytes.ts';
 
@@ -31,21 +39,11 @@ export {
   type FloeSuite,
 } from './floe-header.ts';
 
-const maxSegments = 2 ** 40;
 const defaultRotationMaskBits = 20;
-const nonFinalLength = 0xffffffff;
-const segmentPrefixBytes = 4 + aeadIvBytes;
 
 /** Nonces drawn together with the FLOE IV (enough for a small message), and with each refill. */
 const firstNonces = 8;
 const refillNonces = 128;
-
-/**
- * Below this mean length, pieces are gathered before they go to the cipher, as each call costs several microseconds
- * and an allocation: 64 KiB in 1 KiB pieces run at 0.4 GB per CPU second one by one and 2.8 gathered, in 8 KiB pieces
- * at 2.1 and 2.8, in 32 KiB pieces at 2.9 either way.
- */
-const gatherBelowBytes = 32 * 1024;
 
 /** `rotationMaskBits` is 20 by the specification; only its known answers need another one. */
 interface RotationOption {
@@ -87,32 +85,23 @@ export class FloeEncryptor implements Disposable {
    * @throws FloeError `segment_invalid` for a length or position that does not fit, `closed` after dispose.
    */
   encryptSegment(position: number, pieces: readonly Uint8Array[], isFinal: boolean, prefix?: Uint8Array): Uint8Array {
-    const key = open(this.#keys).keyAt(checkedPosition(position, isFinal));
-    const length = totalLength(pieces);
-    const { suite, segmentSizeBytes } = this.parameters;
-    if (length > segmentSizeBytes || (length < segmentSizeBytes && !isFinal)) throw invalidSegment();
-
+    const task = this.task(position, totalLength(pieces), isFinal);
     const start = prefix?.length ?? 0;
-    const encryptedLength = length + floeSegmentOverheadBytes;
-    const output = Buffer.allocUnsafe(start + encryptedLength);
+    const output = Buffer.allocUnsafe(start + task.lengthBytes + floeSegmentOverheadBytes);
     if (prefix !== undefined) output.set(prefix);
-    output.writeUInt32BE(isFinal ? encryptedLength : nonFinalLength, start);
-    const nonce = this.#nonces.next();
-    output.set(nonce, start + 4);
-
-    const cipher = createAeadCipher(suite, key, nonce);
-    cipher.setAAD(segmentAad(position, isFinal));
-    let offset = start + segmentPrefixBytes;
-    for (const piece of forCipher(pieces, length)) {
-      const ciphertext = cipher.update(piece);
-      output.set(ciphertext, offset);
-      // Freed while it is hot: the next piece gets the same memory.
-      free(ciphertext);
-      offset += piece.length;
-    }
-    cipher.final();
-    output.set(cipher.getAuthTag(), offset);
+    sealSegment(task, pieces, output, start);
     return handOver(output);
+  }
+
+  /**
+   * What `encryptSegment` needs for the segment at `position`, to encrypt it elsewhere: draws its nonce.
+   * @throws FloeError as `encryptSegment`.
+   */
+  task(position: number, lengthBytes: number, isFinal: boolean): SealTask {
+    const key = open(this.#keys).keyAt(checkedPosition(position, isFinal));
+    const { suite, segmentSizeBytes } = this.parameters;
+    if (lengthBytes > segmentSizeBytes || (lengthBytes < segmentSizeBytes && !isFinal)) throw invalidSegment();
+    return { suite, key, position, isFinal, lengthBytes, nonce: this.#nonces.next() };
   }
 
   /** Zeroes the derived keys; encrypting afterwards throws. */
@@ -171,31 +160,28 @@ export class FloeDecryptor implements Disposable {
    * @throws FloeError `segment_invalid` whatever is wrong with it, `closed` after dispose.
    */
   decryptSegment(position: number, pieces: readonly Uint8Array[], isFinal: boolean): Uint8Array[] {
-    const key = open(this.#keys).keyAt(checkedPosition(position, isFinal));
-    const length = totalLength(pieces);
-    const full = this.encryptedSegmentBytes;
-    if (length < floeSegmentOverheadBytes || length > full || (length < full && !isFinal)) {
-      throw invalidSegment();
-    }
-    const prefix = contiguous(cut(pieces, 0, segmentPrefixBytes));
-    const named = new DataView(prefix.buffer, prefix.byteOffset, 4).getUint32(0);
-    if (named !== (isFinal ? length : nonFinalLength)) throw invalidSegment();
-
-    const tagStart = length - aeadTagBytes;
-    const decipher = createAeadDecipher(this.parameters.suite, key, prefix.subarray(4));
-    decipher.setAAD(segmentAad(position, isFinal));
-    decipher.setAuthTag(contiguous(cut(pieces, tagStart, length)));
-    const ciphertext = cut(pieces, segmentPrefixBytes, tagStart);
-    const plaintext = Array.from(forCipher(ciphertext, tagStart - segmentPrefixBytes), (piece) =>
-      handOver(decipher.update(piece)),
-    );
+    const task = this.task(position, totalLength(pieces), isFinal);
+    const plaintext: Uint8Array[] = [];
     try {
-      decipher.final();
-    } catch {
+      openSegment(task, pieces, (piece) => plaintext.push(handOver(piece)));
+    } catch (error) {
       for (const piece of plaintext) piece.fill(0);
-      throw invalidSegment();
+      throw error;
     }
     return plaintext;
+  }
+
+  /**
+   * What `decryptSegment` needs for the segment at `position`, to decrypt it elsewhere.
+   * @throws FloeError as `decryptSegment`.
+   */
+  task(position: number, lengthBytes: number, isFinal: boolean): OpenTask {
+    const key = open(this.#keys).keyAt(checkedPosition(position, isFinal));
+    const full = this.encryptedSegmentBytes;
+    if (lengthBytes < floeSegmentOverheadBytes || lengthBytes > full || (lengthBytes < full && !isFinal)) {
+      throw invalidSegment();
+    }
+    return { suite: this.parameters.suite, key, position, isFinal, lengthBytes };
   }
 
   /** Zeroes the derived keys; decrypting afterwards throws. */
@@ -235,58 +221,10 @@ class NoncePool {
   }
 }
 
-/** Gathers many small pieces into one; ciphers have consumed it before the next call, so the memory is shared. */
-let gathered = Buffer.alloc(0);
-
-function forCipher(pieces: readonly Uint8Array[], length: number): readonly Uint8Array[] {
-  if (pieces.length < 2 || length >= pieces.length * gatherBelowBytes) return pieces;
-  if (gathered.length < length) gathered = Buffer.allocUnsafeSlow(length);
-  let offset = 0;
-  for (const piece of pieces) {
-    gathered.set(piece, offset);
-    offset += piece.length;
-  }
-  return [gathered.subarray(0, length)];
-}
-
-/** Views of the bytes from `start` to `end` of what `pieces` are together. */
-function cut(pieces: readonly Uint8Array[], start: number, end: number): Uint8Array[] {
-  const views: Uint8Array[] = [];
-  let offset = 0;
-  for (const piece of pieces) {
-    const from = Math.max(start - offset, 0);
-    const to = Math.min(end - offset, piece.length);
-    if (from < to) views.push(piece.subarray(from, to));
-    offset += piece.length;
-  }
-  return views;
-}
-
-function contiguous(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first] = pieces;
-  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
-}
-
 function totalLength(pieces: readonly Uint8Array[]): number {
   let length = 0;
   for (const piece of pieces) length += piece.length;
   return length;
-}
-
-/** `I2BE(position, 8) | 0x01` for the final segment, `| 0x00` for others. */
-function segmentAad(position: number, isFinal: boolean): Buffer {
-  const aad = Buffer.allocUnsafe(9);
-  aad.writeUInt32BE(Math.floor(position / 2 ** 32), 0);
-  aad.writeUInt32BE(position % 2 ** 32, 4);
-  aad.writeUInt8(isFinal ? 1 : 0, 8);
-  return aad;
-}
-
-/** A message has at most 2^40 segments, the last of which is final. */
-function checkedPosition(position: number, isFinal: boolean): number {
-  const highest = isFinal ? maxSegments - 1 : maxSegments - 2;
-  if (!Number.isSafeInteger(position) || position < 0 || position > highest) throw invalidSegment();
-  return position;
 }
 
 function open(keys: FloeSegmentKeys | undefined): FloeSegmentKeys {
@@ -303,8 +241,4 @@ function matches(parameters: FloeParameters, expected: FloeParameters | undefine
     expected === undefined ||
     (parameters.suite === expected.suite && parameters.segmentSizeBytes === expected.segmentSizeBytes)
   );
-}
-
-function invalidSegment(): FloeError {
-  return new FloeError('segment_invalid', 'FLOE segment is not valid');
 }

@@ -1,6 +1,7 @@
 /** Reads ranges and whole objects of format 1 from streams of stored bytes. */
 import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
+import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import type { Envelope } from './envelope.ts';
 import { EnvelopeError } from './envelope-error.ts';
 import { readIndexRegion } from './index-region-reader.ts';
@@ -18,6 +19,8 @@ interface ReadInput {
   /** Opened with these secrets before (`openEnvelope`). */
   readonly envelope: Envelope;
   readonly ciphertext: ByteStream;
+  /** Threads for large objects; without, all is decrypted on the event loop. */
+  readonly pool?: SegmentPool | undefined;
 }
 
 /** A range; `ciphertext` begins at `plan.storedFirst` and may go on behind `plan.storedLast`. */
@@ -52,6 +55,7 @@ export function decryptRange({
   plan,
   firstHeader,
   ciphertext,
+  pool,
 }: DecryptRangeInput): ByteStream {
   assertLayout(envelope, layout);
   if (plan.headerNeeded !== undefined && firstHeader === undefined) {
@@ -64,6 +68,7 @@ export function decryptRange({
     plan,
     firstHeader: firstHeader ?? envelope.floeHeader,
     reader,
+    pool,
   });
   let skipBytes = plan.skipBytes;
   let takeBytes = plan.takeBytes;
@@ -106,12 +111,12 @@ export function decryptWholeMultipart(input: DecryptWholeMultipartInput): ByteSt
 }
 
 function decryptWhole(input: DecryptWholeMultipartInput): ByteStream {
-  const { envelope, layout, ciphertext, onIndex } = input;
+  const { envelope, layout, ciphertext, onIndex, pool } = input;
   assertLayout(envelope, layout);
   const secrets = input.secrets.clone();
   const reader = new ByteReader(ciphertext);
   const plan = layout.whole();
-  const slices = new SliceDecryptor({ secrets, envelope, plan, firstHeader: undefined, reader });
+  const slices = new SliceDecryptor({ secrets, envelope, plan, firstHeader: undefined, reader, pool });
   const holdFrom = lastSegmentStart(layout);
   const held: Uint8Array[] = [];
   let position = 0;

@@ -2,6 +2,7 @@
 import type { ByteStream } from '../base/byte-stream.ts';
 import { FloeEncryptor, type FloeSuite } from '../crypto/floe.ts';
 import { encryptMessage } from '../crypto/floe-stream.ts';
+import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import { systemRandom, type RandomSource } from '../crypto/random.ts';
 import type { SealedChecksum } from './checksums.ts';
 import { EnvelopeError } from './envelope-error.ts';
@@ -25,6 +26,8 @@ interface MessageInput {
   readonly plaintext: ByteStream;
   /** Exactly so many bytes `plaintext` has. */
   readonly plaintextBytes: number;
+  /** Threads for large messages; without, all is encrypted on the event loop. */
+  readonly pool?: SegmentPool | undefined;
   /** Injected by tests only. */
   readonly random?: RandomSource;
 }
@@ -121,14 +124,18 @@ export function encryptPart(input: EncryptPartInput): EncryptedPart {
 
 /** A message under a fresh IV (F1-MSG-1), whose keys are cleared when its body ends. */
 function startMessage(input: MessageInput, partNumber: number): { encryptor: FloeEncryptor; body: ByteStream } {
-  const { secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, random = systemRandom } = input;
+  const { secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, pool, random = systemRandom } = input;
   // F1-SIZE-3; of a length that is no number, nothing would ever differ.
   if (!Number.isSafeInteger(plaintextBytes) || plaintextBytes < 0 || plaintextBytes > maxPlaintextBytes) {
     throw new RangeError('a message has 0 bytes to 50 TiB');
   }
   using key = secrets.messageKey(partNumber);
   const encryptor = new FloeEncryptor(key, messageAad(partNumber), { suite, segmentSizeBytes }, { random });
-  const chunks = encryptMessage(encryptor, exactly(plaintext, plaintextBytes))[Symbol.asyncIterator]();
+  const chunks = encryptMessage(
+    encryptor,
+    exactly(plaintext, plaintextBytes),
+    pool === undefined ? undefined : { pool, plaintextBytes },
+  )[Symbol.asyncIterator]();
   const body = ownedStream(
     async () => valueOf(await chunks.next()),
     async () => {

@@ -2,6 +2,9 @@ import { timingSafeEqual } from 'node:crypto';
 
 import type { ByteReader } from '../base/byte-reader.ts';
 import { floeHeaderBytes, type FloeDecryptor } from '../crypto/floe.ts';
+import { SegmentFlow, type SegmentSource } from '../crypto/pool/segment-flow.ts';
+import type { SegmentJob } from '../crypto/pool/segment-job.ts';
+import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import type { Envelope } from './envelope.ts';
 import { EnvelopeError, authenticated, authenticationFailed } from './envelope-error.ts';
 import type { LayoutPart, PartSlice, RangePlan } from './layout.ts';
@@ -19,21 +22,18 @@ export interface SliceDecryptorInput {
   readonly firstHeader: Uint8Array | undefined;
   /** Stands at the plan's first stored byte; stays open behind the last. */
   readonly reader: ByteReader;
+  /** For large plans. */
+  readonly pool?: SegmentPool | undefined;
 }
 
-/** Decrypts the segments of a plan one after the other; holds one of them. */
+/** Decrypts the segments of a plan one after the other; holds one of them, with a pool some more where threads help. */
 export class SliceDecryptor implements Disposable {
-  readonly #secrets: ObjectSecrets;
-  readonly #input: SliceDecryptorInput;
-  #sliceIndex = 0;
-  #segmentIndex = 0;
-  #decryptor: FloeDecryptor | undefined;
-  #ready: readonly Uint8Array[] = [];
-  #used = 0;
+  readonly #segments: SliceSegments;
+  readonly #flow: SegmentFlow;
 
   constructor(input: SliceDecryptorInput) {
-    this.#input = input;
-    this.#secrets = input.secrets.clone();
+    this.#segments = new SliceSegments(input);
+    this.#flow = new SegmentFlow(this.#segments, input.pool);
   }
 
   /**
@@ -41,16 +41,80 @@ export class SliceDecryptor implements Disposable {
    * @throws EnvelopeError `authentication_failed` or `truncated`; the source's errors pass unchanged.
    */
   async next(): Promise<Uint8Array | undefined> {
-    while (this.#used === this.#ready.length) {
-      const slice = this.#input.plan.slices[this.#sliceIndex];
-      if (slice === undefined) return undefined;
-      this.#decryptor ??= await this.#open(slice);
-      this.#ready = await this.#readSegment(this.#decryptor, slice);
-      this.#used = 0;
+    try {
+      return await this.#flow.next();
+    } catch (error) {
+      return authenticated(() => {
+        throw error;
+      });
     }
-    const piece = this.#ready[this.#used];
-    this.#used += 1;
-    return piece;
+  }
+
+  dispose(): void {
+    this.#flow.close();
+    this.#segments.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** The segments of a plan's slices, which are read one after the other. */
+class SliceSegments implements SegmentSource, Disposable {
+  readonly #secrets: ObjectSecrets;
+  readonly #input: SliceDecryptorInput;
+  #leftBytes: number;
+  #sliceIndex = 0;
+  #segmentIndex = 0;
+  #decryptor: FloeDecryptor | undefined;
+
+  constructor(input: SliceDecryptorInput) {
+    this.#input = input;
+    this.#secrets = input.secrets.clone();
+    this.#leftBytes = input.plan.slices.reduce((sum, slice) => sum + bodyBytes(slice, this.segmentSizeBytes), 0);
+  }
+
+  get segmentSizeBytes(): number {
+    return this.#input.envelope.segmentSizeBytes;
+  }
+
+  get leftBytes(): number {
+    return this.#leftBytes;
+  }
+
+  async next(): Promise<readonly Uint8Array[] | undefined> {
+    const at = await this.#at();
+    if (at === undefined) return undefined;
+    const { decryptor, slice, segmentsLeft } = at;
+    const isLast = segmentsLeft === 1;
+    const position = slice.firstSegment + this.#segmentIndex;
+    const pieces = await this.#read(isLast ? slice.lastSegmentBytes : decryptor.encryptedSegmentBytes);
+    // The layout says whether it is the final segment: F1-MSG-5
+    const plaintext = authenticated(() => decryptor.decryptSegment(position, pieces, isLast && slice.finalIncluded));
+    this.#advance(slice, 1);
+    return plaintext;
+  }
+
+  async job(maxSegments: number): Promise<SegmentJob | undefined> {
+    const at = await this.#at();
+    if (at === undefined) return undefined;
+    const { decryptor, slice, segmentsLeft } = at;
+    const full = decryptor.encryptedSegmentBytes;
+    const wanted = Math.min(maxSegments, segmentsLeft);
+    const lastBytes = wanted === segmentsLeft ? slice.lastSegmentBytes : full;
+    const pieces = await this.#input.reader.own((wanted - 1) * full + lastBytes);
+    // Of a stream that ends early, the segments before the end are good; the next call fails.
+    const count = totalLength(pieces) < (wanted - 1) * full + lastBytes ? wholeSegments(pieces, full) : wanted;
+    const tasks = Array.from({ length: count }, (_, index) => {
+      const isLast = index === segmentsLeft - 1;
+      const position = slice.firstSegment + this.#segmentIndex + index;
+      const lengthBytes = isLast ? slice.lastSegmentBytes : full;
+      // F1-MSG-5
+      return authenticated(() => decryptor.task(position, lengthBytes, isLast && slice.finalIncluded));
+    });
+    this.#advance(slice, count);
+    return { kind: 'open', tasks, pieces };
   }
 
   dispose(): void {
@@ -62,6 +126,14 @@ export class SliceDecryptor implements Disposable {
     this.dispose();
   }
 
+  /** The slice that is being read and what its segments are decrypted with; undefined behind the last. */
+  async #at(): Promise<SlicePlace | undefined> {
+    const slice = this.#input.plan.slices[this.#sliceIndex];
+    if (slice === undefined) return undefined;
+    this.#decryptor ??= await this.#open(slice);
+    return { slice, decryptor: this.#decryptor, segmentsLeft: slice.segmentCount - this.#segmentIndex };
+  }
+
   async #open(slice: PartSlice): Promise<FloeDecryptor> {
     const { envelope, firstHeader } = this.#input;
     const header = slice.headerInline ? await this.#readHeader() : firstHeader;
@@ -70,20 +142,14 @@ export class SliceDecryptor implements Disposable {
     return openMessage(this.#secrets, envelope, slice.part.partNumber, header);
   }
 
-  async #readSegment(decryptor: FloeDecryptor, slice: PartSlice): Promise<readonly Uint8Array[]> {
-    const isLast = this.#segmentIndex === slice.segmentCount - 1;
-    const position = slice.firstSegment + this.#segmentIndex;
-    const pieces = await this.#read(isLast ? slice.lastSegmentBytes : decryptor.encryptedSegmentBytes);
-    // The layout says whether it is the final segment: F1-MSG-5
-    const plaintext = authenticated(() => decryptor.decryptSegment(position, pieces, isLast && slice.finalIncluded));
-    this.#segmentIndex += 1;
-    if (isLast) {
-      decryptor.dispose();
-      this.#decryptor = undefined;
-      this.#segmentIndex = 0;
-      this.#sliceIndex += 1;
-    }
-    return plaintext;
+  #advance(slice: PartSlice, segments: number): void {
+    this.#segmentIndex += segments;
+    this.#leftBytes -= segments * this.segmentSizeBytes;
+    if (this.#segmentIndex < slice.segmentCount) return;
+    this.#decryptor?.dispose();
+    this.#decryptor = undefined;
+    this.#segmentIndex = 0;
+    this.#sliceIndex += 1;
   }
 
   async #readHeader(): Promise<Uint8Array> {
@@ -94,10 +160,35 @@ export class SliceDecryptor implements Disposable {
 
   async #read(lengthBytes: number): Promise<Uint8Array[]> {
     const pieces = await this.#input.reader.lend(lengthBytes);
-    const got = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (got < lengthBytes) throw new EnvelopeError('truncated', 'the stored object ended within a message');
+    if (totalLength(pieces) < lengthBytes) throw truncated();
     return pieces;
   }
+}
+
+interface SlicePlace {
+  readonly slice: PartSlice;
+  readonly decryptor: FloeDecryptor;
+  readonly segmentsLeft: number;
+}
+
+/** About how many bytes the segments of a slice have. */
+function bodyBytes({ segmentCount, lastSegmentBytes }: PartSlice, segmentSizeBytes: number): number {
+  return (segmentCount - 1) * segmentSizeBytes + lastSegmentBytes;
+}
+
+/** @throws EnvelopeError `truncated` where there is not one. */
+function wholeSegments(pieces: readonly Uint8Array[], encryptedSegmentBytes: number): number {
+  const count = Math.floor(totalLength(pieces) / encryptedSegmentBytes);
+  if (count === 0) throw truncated();
+  return count;
+}
+
+function totalLength(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function truncated(): EnvelopeError {
+  return new EnvelopeError('truncated', 'the stored object ended within a message');
 }
 
 /** Whether a header is the one that envelope or index name, before its own tag is verified. */

@@ -42,7 +42,15 @@ export async function storeEncryptedPart(
   const { envelope } = upload;
   using secrets = await unwrapSecrets(gateway, request, envelope);
   const { suite, segmentSizeBytes } = envelope;
-  const part = encryptPart({ secrets, partNumber, suite, segmentSizeBytes, plaintext, plaintextBytes });
+  const part = encryptPart({
+    secrets,
+    partNumber,
+    suite,
+    segmentSizeBytes,
+    plaintext,
+    plaintextBytes,
+    pool: gateway.segmentPool,
+  });
   const attemptTag = tagHex(part.attemptTag);
   // A stream of exactly the announced length can be whole for the backend before its end is verified.
   const body = holdBackLast(part.body);

@@ -1,3 +1,4 @@
+import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import type { DataKeys } from '../keys/data-keys.ts';
 import type { Grant } from '../policy/grants.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -36,6 +37,8 @@ export interface Gateway {
   readonly accessKeys: ReadonlyMap<string, AccessKey>;
   readonly policies: PolicySet;
   readonly dataKeys: DataKeys;
+  /** Threads that help with large bodies. */
+  readonly segmentPool: SegmentPool;
   readonly canaries: CanaryGuard;
   readonly layouts: LayoutCache;
   readonly envelopesBeside: EnvelopesBeside;

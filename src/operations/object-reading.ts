@@ -58,16 +58,17 @@ export function askedRange(
 export async function readDecrypted(reading: Reading): Promise<ByteStream> {
   const { opened, range, stored } = reading;
   const { envelope, secrets } = opened;
+  const pool = reading.gateway.segmentPool;
   if (envelope.layout === 'single') {
     if (range === undefined) {
       const { onIndex } = reading;
-      const whole = { secrets, envelope, storedBytes: stored.sizeBytes, ciphertext: stored.body };
+      const whole = { secrets, envelope, storedBytes: stored.sizeBytes, ciphertext: stored.body, pool };
       return decryptWholeSingle(onIndex === undefined ? whole : { ...whole, onIndex });
     }
     const { plaintextBytes } = opened;
     const layout = ObjectLayout.single({ plaintextBytes, segmentSizeBytes: envelope.segmentSizeBytes });
     const plan = layout.locate(range);
-    return decryptRange({ secrets, envelope, layout, plan, ciphertext: await storedRange(reading, plan) });
+    return decryptRange({ secrets, envelope, layout, plan, ciphertext: await storedRange(reading, plan), pool });
   }
   const known = await indexedLayout(reading);
   const { layout } = known;
@@ -78,6 +79,7 @@ export async function readDecrypted(reading: Reading): Promise<ByteStream> {
       layout,
       storedBytes: stored.sizeBytes,
       ciphertext: stored.body,
+      pool,
     });
   }
   const plan = layout.locate(range);
@@ -88,6 +90,7 @@ export async function readDecrypted(reading: Reading): Promise<ByteStream> {
     layout,
     plan,
     ciphertext,
+    pool,
     ...(firstHeader === undefined ? {} : { firstHeader }),
   });
 }

@@ -87,7 +87,8 @@ export async function storeEncrypted(
   const { suite, segmentSizeBytes } = request.policy.encryption;
   const { headers, plaintext, plaintextBytes, declaredChecksums, checksums } = content;
   using secrets = ObjectSecrets.generate();
-  const encrypted = encryptObject({ secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, checksums });
+  const { segmentPool: pool } = gateway;
+  const encrypted = encryptObject({ secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, checksums, pool });
   const stored = encryptedHeaders(gateway, request, {
     secrets,
     headers,

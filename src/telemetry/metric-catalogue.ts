@@ -134,6 +134,30 @@ export const metricCatalogue = {
     help: 'Bytes of bodies that are held in memory on their way between clients and backends.',
     labels: [],
   },
+  cryptoThreads: {
+    name: 's3eg_crypto_threads',
+    type: 'gauge',
+    help: 'Threads that encrypt and decrypt parts of large bodies; they are started when they are first wanted.',
+    labels: [],
+  },
+  cryptoBusySlots: {
+    name: 's3eg_crypto_busy_slots',
+    type: 'gauge',
+    help: 'Pieces of work that crypto threads have at the moment, two of them each at most.',
+    labels: [],
+  },
+  cryptoSegments: {
+    name: 's3eg_crypto_segments_total',
+    type: 'counter',
+    help: 'Segments encrypted or decrypted, by path: inline (on the event loop) or pool (on a crypto thread).',
+    labels: ['path'],
+  },
+  cryptoThreadFailures: {
+    name: 's3eg_crypto_thread_failures_total',
+    type: 'counter',
+    help: 'Crypto threads that ended unasked; each fails the requests that it worked for, and is started again.',
+    labels: [],
+  },
   processCpu: {
     name: 'process_cpu_seconds_total',
     type: 'counter',

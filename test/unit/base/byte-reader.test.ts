@@ -240,3 +240,38 @@ describe('ByteReader: any chunks, any lengths', () => {
     );
   });
 });
+
+describe('own', () => {
+  const large = 16 * 1024;
+  const handed = (fill: number) => handOver(Buffer.alloc(large, fill));
+
+  it('gives chunks that were handed over as they are, and copies of the rest, each alone in its memory', async () => {
+    const chunks = [Buffer.from('abc'), Buffer.from('def'), handed(1), Buffer.alloc(large, 2), handed(3)];
+    const whole = Buffer.concat(chunks);
+    const reader = new ByteReader(sourceOf(chunks).stream);
+    const first = await reader.own(6 + 2 * large + 100);
+    const second = await reader.own(large);
+    assert.deepEqual(Buffer.concat([...first, ...second]), whole);
+    assert.deepEqual(
+      [...first, ...second].map(({ length }) => length),
+      [6, large, large + 100, large - 100],
+    );
+    assert.equal(first[1]?.buffer, chunks[2]?.buffer, 'this one was not copied');
+    assert.equal(second[0]?.buffer, chunks[4]?.buffer, 'nor this one, whose beginning was');
+    for (const { buffer } of [...first, ...second]) {
+      assert.ok(buffer instanceof ArrayBuffer);
+      structuredClone(undefined, { transfer: [buffer] });
+    }
+    assert.equal(chunks[0]?.toString(), 'abc');
+    assert.equal(chunks[3]?.length, large);
+    assert.deepEqual(await reader.own(1), []);
+  });
+
+  it('frees what was lent before', async () => {
+    const lent = handed(1);
+    const reader = new ByteReader(sourceOf([lent, handed(2)]).stream);
+    await reader.lend(large);
+    await reader.own(large);
+    assert.equal(lent.length, 0);
+  });
+});

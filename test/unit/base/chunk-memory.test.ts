@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { handOver, keep, release } from '../../../src/base/chunk-memory.ts';
+import { claim, handOver, keep, release } from '../../../src/base/chunk-memory.ts';
 
 const large = 32 * 1024;
 
@@ -13,6 +13,25 @@ describe('memory of chunks', () => {
     assert.equal(chunk.length, 0, 'no byte is seen through the chunk');
     assert.equal(view.length, 0, 'nor through its views');
     release(chunk);
+  });
+
+  it('goes to whoever asked for it instead, without other references', () => {
+    const reused: ArrayBuffer[] = [];
+    const chunk = handOver(Buffer.alloc(large, 1), (buffer) => reused.push(buffer));
+    release(chunk);
+    release(chunk);
+    assert.equal(chunk.length, 0);
+    assert.deepEqual(reused, [new Uint8Array(Buffer.alloc(large, 1)).buffer]);
+  });
+
+  it('is the claimant’s, once, where the chunk was handed over', () => {
+    const chunk = handOver(Buffer.alloc(large, 1));
+    assert.equal(claim(chunk.subarray(0)), false);
+    assert.equal(claim(chunk), true);
+    assert.equal(claim(chunk), false);
+    release(chunk);
+    assert.equal(chunk.length, large);
+    assert.equal(claim(Buffer.alloc(large)), false);
   });
 
   it('stays where the chunk was not handed over', () => {

@@ -41,7 +41,7 @@ test('everything has a default', async () => {
     backends: new Map([['embedded', { type: 'filesystem', root: join(directory, 'data', 'objects') }]]),
     keys: new Map([['local', { type: 'local', file: join(directory, 'data', 'keyring.json'), readPrevious: 3 }]]),
     dataKeyCache: { ttlMs: 300_000, maxObjects: 100_000, maxBytes: 2 ** 40, offlineTtlMs: 3_600_000 },
-    crypto: { suite: 'auto', hardware: 'auto' },
+    crypto: { suite: 'auto', hardware: 'auto', threads: 'auto' },
     rotationSchedules: new Map(),
     multipart: { ledger: 'store', prefix: '.s3eg/' },
     policies: [

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { openAead } from '../../../src/crypto/aead.ts';
+import type { SegmentPool } from '../../../src/crypto/pool/segment-pool.ts';
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
 import {
   decodeEnvelope,
@@ -128,7 +129,7 @@ export class VectorReader implements AsyncDisposable {
    * Opens a vector as a gateway does, its bytes given in the chunks that `cut` makes of them.
    * @throws EnvelopeError of the kinds of the document.
    */
-  async read(vector: Vector, cut: (stored: Buffer) => ByteStream): Promise<OpenedVector> {
+  async read(vector: Vector, cut: (stored: Buffer) => ByteStream, pool?: SegmentPool): Promise<OpenedVector> {
     const stored = storedBytes(vector);
     const text = vector.headers[envelopeHeader];
     if (text === undefined) throw new EnvelopeError('not_format_1', 'no envelope');
@@ -144,6 +145,7 @@ export class VectorReader implements AsyncDisposable {
       envelope,
       storedBytes: announced,
       ciphertext: cut(stored),
+      pool,
       onIndex: (index: ObjectIndex) => found.push(index),
     };
     const stream =
