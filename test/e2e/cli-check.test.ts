@@ -119,6 +119,18 @@ describe('s3eg check', () => {
     assert.deepEqual(await filesBelow(cwd), []);
   });
 
+  it('says what encrypts, in a process that crypto.hardware holds for', async (context) => {
+    const cwd = await temporaryFolder(context);
+    await writeFile(join(cwd, 'off.yaml'), `${credentials}crypto: { hardware: off, suite: aes-256-gcm }\n`);
+    const text = await s3eg(['check', '--config', 'off.yaml'], { cwd });
+    assert.equal(text.code, 0, text.stderr);
+    assert.match(
+      text.stdout,
+      /^Ciphers\n {2}aes-256-gcm where a policy names none; a core of this machine: aes-256-gcm \d+ MB\/s, chacha20-poly1305 \d+ MB\/s$/m,
+    );
+    assert.match(text.stdout, /^ {2}instructions of the CPU in use: none$/m);
+  });
+
   it('gives the policies with everything that they leave to the defaults', async (context) => {
     const policies = 'policies: [{ name: a, match: { buckets: ["a-*"] }, encryption: { segmentSize: 256KiB } }]\n';
     const { served, warnings } = await check(context, `${credentials}${policies}`);
