@@ -1,9 +1,10 @@
 /** `npm run bench`: what the shipped gateway costs beside MinIO itself, in the same run and under the same load (docs/PERFORMANCE.md). */
 import { globSync, readFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { variantOf } from './gateway.ts';
 import { minioBinary } from './minio.ts';
 import { tables } from './report.ts';
 import { describeRun, type Run, type Sample } from './results.ts';
@@ -17,7 +18,7 @@ const help = `npm run bench -- [options]
   --only A,B         names of scenarios, or parts of names of loads; "all" for those too that take long
   --rounds N         how often each load is measured on each target (default 5, quick 2)
   --quick            less of everything
-  --against DIR      measure the gateway of another checkout in the same rounds
+  --against WHAT     measure another gateway in the same rounds: the folder of a checkout, or the runtime bun or node24
   --profile          no measurement: flame graphs, and what the CPU time of each load goes into
   --minutes N        length of the soak (default 10)`;
 
@@ -71,7 +72,7 @@ async function inFolder<T>(name: string, loads: readonly string[], run: (bench: 
     folder,
     rounds: rounds(),
     isQuick: options.quick,
-    ...(options.against === undefined ? {} : { against: resolve(options.against) }),
+    ...(options.against === undefined ? {} : { against: variantOf(options.against) }),
     soakMs: Number(options.minutes) * 60_000,
     isWanted: (load) => loads.includes(load),
     progress: (text) => console.error(`${name}: ${text}`),

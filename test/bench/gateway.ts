@@ -1,7 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
+import { isRuntimeName, runtimeProgram, type RuntimeName } from '../support/runtimes.ts';
 import { startArguments } from '../support/start-command.ts';
+import { otherGateway } from './results.ts';
 import { loopback, running, startProcess, until, type Target } from './target.ts';
 
 /** A gateway other than that of this checkout in front of nothing. */
@@ -11,6 +13,8 @@ export interface GatewayOptions {
   readonly backend?: Pick<Target, 'host' | 'port' | 'credentials' | 'pid'>;
   /** Another checkout, with its packages installed. */
   readonly checkout?: string;
+  /** What it runs on; by default what the benchmark does. */
+  readonly runtime?: RuntimeName;
   /** Sections for the configuration, in YAML. */
   readonly settings?: string;
   /** Options for node beside those of `npm start`. */
@@ -19,17 +23,27 @@ export interface GatewayOptions {
   readonly prefix?: readonly string[];
 }
 
+/** In what a second gateway differs from that of this checkout. */
+export type Variant = Pick<GatewayOptions, 'name' | 'checkout' | 'runtime'>;
+
+/** The variant that a runtime's name means, or the folder of a checkout. */
+export function variantOf(text: string): Variant {
+  if (isRuntimeName(text)) return { name: otherGateway(`on ${text}`), runtime: text };
+  const checkout = resolve(text);
+  return { name: otherGateway(`of ${checkout}`), checkout };
+}
+
 /** The gateway as it is shipped, with everything it writes in `folder`; keyring and credentials that are there are kept. */
 export async function startGateway(folder: string, options: GatewayOptions): Promise<Target> {
-  const { name, backend, checkout, nodeOptions = [], prefix = [] } = options;
+  const { name, backend, checkout, runtime = 'node', nodeOptions = [], prefix = [] } = options;
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 's3eg.yaml');
   writeFileSync(config, configuration(options));
   const command = [
     ...prefix,
-    process.execPath,
+    runtimeProgram(runtime),
     ...nodeOptions,
-    ...startArguments(checkout),
+    ...startArguments(checkout, runtime),
     ...(backend === undefined && options.settings === undefined ? [] : ['--config', config]),
   ];
   const child = startProcess(command, folder, { S3EG_LISTEN_PORT: '0', S3EG_ADMIN_PORT: '0' });

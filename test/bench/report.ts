@@ -1,4 +1,4 @@
-import { isOtherCheckout, reference, subject, type Figure, type Sample } from './results.ts';
+import { isOtherGateway, reference, subject, type Figure, type Sample } from './results.ts';
 import { spreadOf, type Spread } from './statistics.ts';
 
 /** How a figure is written: name with unit, and what its value is multiplied by. */
@@ -125,7 +125,7 @@ function row(samples: readonly Sample[], load: string, figure: Figure, targets: 
 
 /** Each target with the reference, and this gateway with that of another checkout. */
 function comparisons([first = '', ...others]: readonly string[]): readonly (readonly [string, string])[] {
-  return others.map((target) => (isOtherCheckout(target) ? [subject, target] : [target, first]));
+  return others.map((target) => (isOtherGateway(target) ? [subject, target] : [target, first]));
 }
 
 function figuresOf(samples: readonly Sample[], load: string): readonly Figure[] {

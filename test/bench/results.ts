@@ -53,14 +53,14 @@ export const subject = 'gateway';
 /** The same, bound to one core. */
 export const oneCore = 'gateway, one core';
 
-/** What the gateway of another checkout is called. */
-export function otherCheckout(folder: string): string {
-  return `gateway of ${folder}`;
+/** What a gateway `of` another checkout or `on` another runtime is called. */
+export function otherGateway(what: `of ${string}` | `on ${string}`): string {
+  return `gateway ${what}`;
 }
 
 /** Whether a target is one. */
-export function isOtherCheckout(target: string): boolean {
-  return target.startsWith(otherCheckout(''));
+export function isOtherGateway(target: string): boolean {
+  return /^gateway o[fn] /.test(target);
 }
 
 /** Describes this machine, this checkout and MinIO's program beside the samples. */

@@ -1,10 +1,10 @@
 import { cpSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { startGateway, type GatewayOptions } from './gateway.ts';
+import { startGateway, type GatewayOptions, type Variant } from './gateway.ts';
 import { measure, type Load } from './measure.ts';
 import { startMinio } from './minio.ts';
-import { otherCheckout, subject, type Sample } from './results.ts';
+import { subject, type Sample } from './results.ts';
 import { makeBucket, type Target } from './target.ts';
 
 /** What every scenario is told. */
@@ -14,8 +14,8 @@ export interface Bench {
   readonly rounds: number;
   /** A first look: less of everything. */
   readonly isQuick: boolean;
-  /** Another checkout whose gateway is measured beside this one's. */
-  readonly against?: string;
+  /** Another checkout or runtime, whose gateway is measured beside this one's. */
+  readonly against?: Variant;
   /** Length of the soak. */
   readonly soakMs: number;
   /** Chooses among the loads of a scenario that has several. */
@@ -41,10 +41,8 @@ export async function startPair(bench: Bench): Promise<readonly [minio: Target, 
   const minio = await startBackend(bench);
   const gateway = await startSubject(bench, { name: subject, backend: minio });
   if (bench.against === undefined) return [minio, gateway];
-  const { against: checkout } = bench;
-  const other = otherCheckout(checkout);
-  shareKeys(bench, subject, other);
-  return [minio, gateway, await startSubject(bench, { name: other, backend: minio, checkout })];
+  shareKeys(bench, subject, bench.against.name);
+  return [minio, gateway, await startSubject(bench, { ...bench.against, backend: minio })];
 }
 
 /** A MinIO that ends with the scenario. */

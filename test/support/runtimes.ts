@@ -18,8 +18,13 @@ export const otherSuite = chosenRuntime === 'bun' ? 'aes-256-gcm' : 'chacha20-po
 
 /** The runtime of this name. @throws Error that lists what there is. */
 function asRuntimeName(name: string): RuntimeName {
-  if (name === 'node' || name === 'node24' || name === 'bun') return name;
+  if (isRuntimeName(name)) return name;
   throw new Error(`the runtime is "${name}", and not node, node24 or bun`);
+}
+
+/** Whether this names a runtime. */
+export function isRuntimeName(name: string): name is RuntimeName {
+  return name === 'node' || name === 'node24' || name === 'bun';
 }
 
 /** The program of a runtime. @throws Error that says what to do where it is missing. */

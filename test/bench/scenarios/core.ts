@@ -2,6 +2,7 @@
 import type { Load } from '../measure.ts';
 import { measure } from '../measure.ts';
 import { interleaved, startPair, startSubject, store, type Bench, type Scenario } from '../scenario.ts';
+import type { Target } from '../target.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -41,10 +42,12 @@ export const core: Scenario = {
 };
 
 /** Left out where two checkouts are compared, for it takes a third of the time. */
-async function embedded(bench: Bench): Promise<Parameters<typeof store>[0][]> {
-  return bench.against === undefined && !bench.isQuick
-    ? [await startSubject(bench, { name: 'gateway, embedded store' })]
-    : [];
+async function embedded(bench: Bench): Promise<readonly Target[]> {
+  if (bench.isQuick || bench.against?.checkout !== undefined) return [];
+  const gateway = await startSubject(bench, { name: 'gateway, embedded store' });
+  const runtime = bench.against?.runtime;
+  if (runtime === undefined) return [gateway];
+  return [gateway, await startSubject(bench, { name: `embedded store on ${runtime}`, runtime })];
 }
 
 function oneOfEachSize(loads: readonly Load[]): readonly Load[] {
