@@ -1,9 +1,9 @@
 /** The gateway itself, as `npm start` starts it, in a fresh directory under a fresh HOME, on free ports. */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { execPath } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { runtimeProgram } from '../../support/runtimes.ts';
 import { startArguments } from '../../support/start-command.ts';
 import type { Backend, S3Access } from './backends.ts';
 import { Daemon, type Command } from './processes.ts';
@@ -117,7 +117,7 @@ export class Gateway implements AsyncDisposable {
     const { args, env, folder } = this.#launched;
     const { port } = new URL(this.access.endpoint);
     this.#process = await startProcess({
-      program: execPath,
+      program: runtimeProgram(),
       args,
       cwd: folder,
       env: { ...env, S3EG_LISTEN_PORT: port },
@@ -151,7 +151,12 @@ async function launch(options: GatewayOptions): Promise<Launched> {
   if (keyring !== undefined) await copyFile(keyring, join(dataDir, 'keyring.json'));
   const args = await configuration(folder, options);
   const env = { PATH: '/usr/bin:/bin', HOME: folder, S3EG_ADMIN_PORT: '0', S3EG_DATA_DIR: dataDir, ...options.env };
-  const process = await startProcess({ program: execPath, args, cwd: folder, env: { ...env, S3EG_LISTEN_PORT: '0' } });
+  const process = await startProcess({
+    program: runtimeProgram(),
+    args,
+    cwd: folder,
+    env: { ...env, S3EG_LISTEN_PORT: '0' },
+  });
   const endpoint = addressIn(process, 'gateway started');
   const credentials = await credentialsIn(join(dataDir, 'credentials.json'));
   return { folder, args, env, dataDir, process, access: { endpoint, ...credentials } };

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execPath } from 'node:process';
 
 import type { S3Access } from '../../interop/support/backends.ts';
 import { Daemon, run } from '../../interop/support/processes.ts';
 import type { Workspace } from '../../interop/support/workspace.ts';
+import { runtimeProgram } from '../../support/runtimes.ts';
 import { startArguments } from '../../support/start-command.ts';
 import type { CapabilityName } from './provider-file.ts';
 import type { RunningProvider } from './start-provider.ts';
@@ -70,7 +70,7 @@ export async function startGateway(
   const { folder, file, env, credentials } = await configure(running, mode, workspace, keyring);
   const args = [...startArguments(), '--config', file];
   const address = /"address":"([^"]+)"[^\n]*"message":"gateway started"/;
-  const gateway = await Daemon.start({ program: execPath, args, cwd: folder, env }, ({ stdout }) =>
+  const gateway = await Daemon.start({ program: runtimeProgram(), args, cwd: folder, env }, ({ stdout }) =>
     address.test(stdout),
   );
   workspace.use(gateway);
@@ -81,7 +81,7 @@ export async function startGateway(
 export async function runDoctor(running: RunningProvider, workspace: Workspace): Promise<DoctorReport> {
   const { folder, file, env } = await configure(running, 'required', workspace);
   const args = [launcher, 'doctor', '--config', file, '--json'];
-  const { code, stdout, stderr } = await run({ program: execPath, args, cwd: folder, env });
+  const { code, stdout, stderr } = await run({ program: runtimeProgram(), args, cwd: folder, env });
   if (code > 1) throw new Error(`s3eg doctor exited with ${code}\n${stdout}\n${stderr}`);
   return JSON.parse(stdout);
 }
