@@ -25,7 +25,7 @@ export interface Report {
   readonly guard?: string;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly failed: number;
-  readonly failures: readonly unknown[];
+  readonly failures: readonly { readonly key: string; readonly versionId?: string; readonly code: string }[];
   readonly locked: number;
   readonly oldVersionsRewrapped: number;
   readonly recordsRemoved: number;
