@@ -6,6 +6,7 @@ import { renderCliReference } from './cli-reference.ts';
 import { renderConfigReference } from './config-reference.ts';
 import { renderErrorsReference } from './errors-reference.ts';
 import { renderMetricsReference } from './metrics-reference.ts';
+import { renderPerformance } from './performance-page.ts';
 import { renderProvidersReference } from './providers-reference.ts';
 import { renderS3Reference } from './s3-reference.ts';
 
@@ -21,6 +22,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ['docs/metrics.md', renderMetricsReference()],
     ['docs/providers.md', renderProvidersReference()],
     ['docs/s3-compatibility.md', renderS3Reference()],
+    ...renderPerformance(root),
   ]);
 }
 

@@ -1,79 +1,98 @@
 /** `npm run bench`: what the shipped gateway costs beside MinIO itself, in the same run and under the same load (docs/PERFORMANCE.md). */
-import { globSync, readFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 
-import { variantOf } from './gateway.ts';
+import { baselineOf, compareWithBaseline, type Baseline } from './compare.ts';
+import { docsFolder, keepProfiles, keepRuns } from './kept-results.ts';
 import { minioBinary } from './minio.ts';
-import { tables } from './report.ts';
-import { describeRun, type Run, type Sample } from './results.ts';
-import type { Bench } from './scenario.ts';
+import { help, readOptions, type BenchOptions } from './options.ts';
 import { profileLoad, writeFlameGraphs, type LoadProfile } from './profile/profile.ts';
 import { sharesTable } from './profile/shares-table.ts';
-import { coreLoads } from './scenarios/core.ts';
+import { publish, resultsFolder } from './publish.ts';
+import { describeRun, type Run, type Sample } from './results.ts';
+import type { Bench } from './scenario.ts';
 import { choose } from './scenarios.ts';
+import { coreLoads } from './scenarios/core.ts';
 
-const help = `npm run bench -- [options]
-  --only A,B         names of scenarios, or parts of names of loads; "all" for those too that take long
-  --rounds N         how often each load is measured on each target (default 5, quick 2)
-  --quick            less of everything
-  --against WHAT     measure another gateway in the same rounds: the folder of a checkout, or the runtime bun or node24
-  --profile          no measurement: flame graphs, and what the CPU time of each load goes into
-  --minutes N        length of the soak (default 10)`;
-
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    rounds: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    against: { type: 'string' },
-    profile: { type: 'boolean', default: false },
-    minutes: { type: 'string', default: '10' },
-    help: { type: 'boolean', default: false },
-  },
-});
-
-async function main(): Promise<void> {
-  if (options.help) return console.log(help);
-  const chosen = choose(options.only);
-  minioBinary();
-  if (options.profile) return await profile();
-  const samples: Sample[] = [];
-  for (const [scenario, loads] of chosen) {
-    samples.push(...(await inFolder(scenario.name, loads, (bench) => scenario.run(bench))));
-  }
-  publish(describeRun(minioBinary(), { rounds: rounds(), ...options }, samples));
+async function main(options: BenchOptions): Promise<void> {
+  if (options.mode === 'help') return console.log(help);
+  if (options.from === undefined) minioBinary();
+  if (options.mode === 'profile') return await profile(options);
+  const run = await measuredOrRead(options);
+  if (options.mode === 'compare') return compare(options, run);
+  if (options.mode === 'write-baseline') return writeBaseline(options, run);
+  publish(run);
 }
 
-async function profile(): Promise<void> {
+async function measuredOrRead(options: BenchOptions): Promise<Run> {
+  return options.from === undefined ? await measureChosen(options) : JSON.parse(readFileSync(options.from, 'utf8'));
+}
+
+async function measureChosen(options: BenchOptions): Promise<Run> {
+  const { rounds, isQuick, against, soakMs } = options;
+  const settings = {
+    rounds,
+    isQuick,
+    soakMinutes: soakMs / 60_000,
+    ...(against === undefined ? {} : { against: against.name }),
+  };
+  const samples: Sample[] = [];
+  for (const [scenario, loads] of choose(options.only)) {
+    if (options.writesDocs && loads.length < scenario.loads.length)
+      throw new Error('--write-docs takes whole scenarios');
+    const found = await inFolder(options, scenario.name, loads, (bench) => scenario.run(bench));
+    if (options.writesDocs) keepRuns({ [scenario.name]: describeRun(minioBinary(), settings, found) });
+    samples.push(...found);
+  }
+  return describeRun(minioBinary(), settings, samples);
+}
+
+function writeBaseline({ baselineFile }: BenchOptions, { commit, samples }: Run): void {
+  writeFileSync(baselineFile, `${JSON.stringify(baselineOf(commit, samples), undefined, 2)}\n`);
+}
+
+function compare({ baselineFile }: BenchOptions, { samples }: Run): void {
+  const baseline: Baseline = JSON.parse(readFileSync(baselineFile, 'utf8'));
+  const { lines, isWorse } = compareWithBaseline(baseline, samples);
+  console.log(lines.join('\n'));
+  if (isWorse) process.exitCode = 1;
+}
+
+/** Profiles the loads that `--only` names in full, by default those of unsigned bodies. */
+async function profile(options: BenchOptions): Promise<void> {
   const only = options.only?.toLowerCase().split(',') ?? ['32 mib put', '32 mib get', '4 kib put', '4 kib get'];
   const profiles: LoadProfile[] = [];
-  for (const load of coreLoads(options.quick)) {
-    if (!only.includes(load.name.toLowerCase())) continue;
-    profiles.push(await inFolder(load.name, [load.name], (bench) => profileLoad(bench, load)));
+  for (const load of coreLoads(options.isQuick).filter(({ name }) => only.includes(name.toLowerCase()))) {
+    profiles.push(await inFolder(options, load.name, [load.name], (bench) => profileLoad(bench, load)));
   }
+  if (profiles.length === 0)
+    throw new Error(
+      `--profile takes ${coreLoads(true)
+        .map(({ name }) => name)
+        .join('; ')}`,
+    );
   console.log(sharesTable(profiles));
-  console.log(writeFlameGraphs('bench-results', profiles).join('\n'));
-}
-
-function rounds(): number {
-  const wanted = Number(options.rounds ?? (options.quick ? 2 : 5));
-  if (!Number.isInteger(wanted) || wanted < 1) throw new Error('--rounds takes a whole number from 1');
-  return wanted;
+  console.log(writeFlameGraphs(options.writesDocs ? docsFolder : resultsFolder, profiles).join('\n'));
+  if (options.writesDocs) keepProfiles(describeRun(minioBinary(), {}, []), profiles);
 }
 
 /** Runs something with a folder and servers of its own. */
-async function inFolder<T>(name: string, loads: readonly string[], run: (bench: Bench) => Promise<T>): Promise<T> {
+async function inFolder<T>(
+  { rounds, isQuick, against, soakMs }: BenchOptions,
+  name: string,
+  loads: readonly string[],
+  run: (bench: Bench) => Promise<T>,
+): Promise<T> {
   const folder = mkdtempSync(join(process.env['S3EG_BENCH_DIR'] ?? tmpdir(), 's3eg-bench-'));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   const bench: Bench = {
     folder,
-    rounds: rounds(),
-    isQuick: options.quick,
-    ...(options.against === undefined ? {} : { against: variantOf(options.against) }),
-    soakMs: Number(options.minutes) * 60_000,
+    rounds,
+    isQuick,
+    ...(against === undefined ? {} : { against }),
+    soakMs,
     isWanted: (load) => loads.includes(load),
     progress: (text) => console.error(`${name}: ${text}`),
     stopAtEnd: (server) => stack.defer(() => server.stop()),
@@ -90,16 +109,8 @@ function tail(file: string): string {
   return readFileSync(file, 'utf8').split('\n').slice(-6).join('\n');
 }
 
-function publish(run: Run): void {
-  console.log(tables(run.samples));
-  mkdirSync('bench-results', { recursive: true });
-  const file = join('bench-results', `${run.time.replaceAll(/[:.]/g, '-')}.json`);
-  writeFileSync(file, `${JSON.stringify(run, undefined, 2)}\n`);
-  console.log(`\n${file}`);
-}
-
 try {
-  await main();
+  await main(readOptions(process.argv.slice(2)));
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -50,7 +50,7 @@ function pipe(from: Socket, to: Socket, line: Line, seen: (chunk: Buffer) => voi
   });
   from.on('end', () => after(line.enter(0), () => to.end()));
   from.on('error', () => to.destroy());
-  from.on('close', () => to.destroySoon());
+  from.on('close', () => after(line.enter(0), () => to.destroySoon()));
 }
 
 function after(delayMs: number, act: () => void): void {
@@ -70,8 +70,8 @@ function headCounter(): (chunk: Buffer) => void {
 
 const towards = new Line(job);
 const back = new Line(job);
-const server = createServer({ noDelay: true }, (client) => {
-  const upstream = connect({ host: job.host, port: job.port, noDelay: true });
+const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
+  const upstream = connect({ host: job.host, port: job.port, noDelay: true, allowHalfOpen: true });
   pipe(client, upstream, towards, headCounter());
   pipe(upstream, client, back, () => undefined);
 }).listen(0, '127.0.0.1');

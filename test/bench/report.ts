@@ -44,7 +44,7 @@ const shownOf: readonly (readonly [string, readonly Figure[]])[] = [
 ];
 
 /** A value with three digits, or as a whole number. */
-function shown(value: number): string {
+export function shown(value: number): string {
   if (!Number.isFinite(value)) return 'n/a';
   const size = Math.abs(value);
   if (size >= 100 || Number.isInteger(value)) return value.toFixed(0);
@@ -52,13 +52,13 @@ function shown(value: number): string {
 }
 
 /** `median (lower–upper quartile)`, each multiplied by `factor`. */
-function shownSpread({ median, lowerQuartile, upperQuartile, count }: Spread, factor = 1): string {
+export function shownSpread({ median, lowerQuartile, upperQuartile, count }: Spread, factor = 1): string {
   const middle = shown(median * factor);
   return count < 2 ? middle : `${middle} (${shown(lowerQuartile * factor)}–${shown(upperQuartile * factor)})`;
 }
 
 /** The values of a figure over all rounds. */
-function valuesOf(samples: readonly Sample[], load: string, target: string, figure: Figure): number[] {
+export function valuesOf(samples: readonly Sample[], load: string, target: string, figure: Figure): number[] {
   return samples.flatMap((sample) => {
     const value = sample.load === load && sample.target === target ? sample.figures[figure] : undefined;
     return value === undefined ? [] : [value];
@@ -86,13 +86,23 @@ function pairsOf(
 }
 
 /** Ratios of a figure of one target to another's, of the same round each. */
-function ratiosOf(
+export function ratiosOf(
   samples: readonly Sample[],
   load: string,
   figure: Figure,
   targets: readonly [target: string, other: string],
 ): readonly number[] {
   return pairsOf(samples, load, figure, targets).map(([value, other]) => value / other);
+}
+
+/** Differences of a figure of one target and another's, of the same round each. */
+export function differencesOf(
+  samples: readonly Sample[],
+  load: string,
+  figure: Figure,
+  targets: readonly [target: string, other: string],
+): readonly number[] {
+  return pairsOf(samples, load, figure, targets).map(([value, other]) => value - other);
 }
 
 /** Tables in Markdown, one for each set of targets: the figures of each load, and the gateway's ratio to MinIO. */
