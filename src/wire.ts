@@ -1,18 +1,19 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIPv6, type Socket } from 'node:net';
 
 import { messageOf } from './base/message-of.ts';
 import { FlowBudget } from './base/flow-budget.ts';
 import type { AdminRequest } from './admin/admin-answer.ts';
-import { createAdminHandler } from './admin/admin-handler.ts';
+import { createAdminHandler, type AdminHandler, type AdminOptions } from './admin/admin-handler.ts';
 import type { RotationObserver } from './admin/api.ts';
 import type { HealthCheck } from './admin/readiness.ts';
 import { tidedOver } from './admin/tided-over.ts';
+import type { AuditTrail } from './audit/audit-trail.ts';
 import { KeyAudit, type CanaryMismatch } from './audit/key-audit.ts';
 import { openAudit } from './audit/open-audit.ts';
 import type { BackendSettings, KeySettings, Settings } from './config/settings.ts';
 import { isSuiteAvailable } from './crypto/aead.ts';
-import { cryptoInUse } from './crypto/crypto-in-use.ts';
-import { HttpServer } from './http/server.ts';
+import { cryptoInUse, type CryptoInUse } from './crypto/crypto-in-use.ts';
+import { HttpServer, type HttpServerOptions } from './http/server.ts';
 import { openSegmentPool } from './crypto/pool/open-pool.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import { DualReadWindow } from './keys/dual-read-window.ts';
@@ -39,6 +40,7 @@ import type { ObjectStore } from './store/object-store.ts';
 import { noQuirks } from './store/quirks.ts';
 import { S3Store } from './store/s3/s3-store.ts';
 import { createLogger, silentLogger, standardLines, type Logger } from './telemetry/logger.ts';
+import type { LineBatch } from './telemetry/line-batch.ts';
 import { MetricsRegistry } from './telemetry/metrics.ts';
 import { registerCryptoMetrics } from './telemetry/crypto-metrics.ts';
 import { registerKeyMetrics } from './telemetry/key-metrics.ts';
@@ -66,84 +68,62 @@ export interface RunningGateway {
   readonly logger: Logger;
   /** Opens the files of audit events anew. */
   reopenAudit(): void;
+  /**
+   * Takes another configuration without a request that fails; not there where one process does everything. Never rejects: a
+   * refusal is logged, and nothing changes.
+   */
+  reload?(): Promise<void>;
   /** Finishes running requests within the drain timeout, then releases everything; keys are zeroed. */
   close(): Promise<void>;
 }
 
+/** Where a process says what happens in it. */
+export interface Observation {
+  readonly registry: MetricsRegistry;
+  readonly telemetry: Telemetry;
+  /** Standard output. */
+  readonly lines: LineBatch;
+}
+
+/** The metrics and the log of this process, which may be one of several. `worker` is the number of a worker process. */
+export function observe(
+  { telemetry: { logLevel, metrics } }: Settings,
+  { isShared = false, worker }: { readonly isShared?: boolean; readonly worker?: number } = {},
+): Observation {
+  const registry = new MetricsRegistry();
+  const lines = standardLines({ isShared });
+  const logger = createLogger(logLevel, lines, worker === undefined ? {} : { worker });
+  const telemetry = new Telemetry({ logger, registry, bucketLabels: metrics.bucketLabels, version });
+  return { registry, telemetry, lines };
+}
+
 /**
- * Puts the gateway together and starts both listeners.
+ * Puts the gateway together in one process and starts both listeners.
  * @throws KeyError where a key is not the one that the stored data was encrypted with; the system's error where a
  * listener cannot start.
  */
 export async function startGateway(settings: Settings): Promise<RunningGateway> {
-  const registry = new MetricsRegistry();
-  const lines = standardLines();
-  const logger = createLogger(settings.telemetry.logLevel, lines);
-  const { bucketLabels } = settings.telemetry.metrics;
-  const telemetry = new Telemetry({ logger, registry, bucketLabels, version });
-  const budget = new FlowBudget();
   // Where the start fails, everything that was opened before is closed again.
   await using opened = new AsyncDisposableStack();
-  const trail = await openAudit(settings.audit.sinks ?? [{ type: 'stdout' }], {
-    stream: { kind: 'stdout', write: (line) => lines.write(line) },
-    onWritten: (written) => telemetry.auditEvent(written),
-  });
-  opened.use(trail);
-  const audit = new KeyAudit(trail);
-  const keys = await openKeys(settings, { create: true, opened });
-  const backends = await openBackends(settings, { telemetry, budget, opened });
-  const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
-  const dataKeys = new DataKeys(providers, settings.dataKeyCache, {
-    metrics: keyEvents(telemetry, audit),
-    ...recoveryOf(settings),
-  });
-  opened.defer(() => dataKeys.close());
-  const inUse = cryptoInUse(settings.crypto);
-  telemetry.cryptoChosen({ ...inUse, hardware: settings.crypto.hardware });
-  const segmentPool = openSegmentPool(settings.crypto.threads, {
-    onThreadFailed: (error) => logger.error('a crypto thread failed', { reason: error.message }),
-  });
-  opened.use(segmentPool);
-  const policies = PolicySet.of(
-    resolveSuites(settings.policies, { suite: inUse.suite, isAvailable: isSuiteAvailable }),
-  );
-  const canaries = guardCanaries(settings, keys, (mismatch) => audit.canaryMismatch(mismatch, { actor: 'gateway' }));
-  await checkCanaries(settings, { canaries, backends, policies, logger });
-  const handler = createS3Handler(
-    gatewayOf(settings, { backends, policies, dataKeys, segmentPool, canaries, telemetry }),
-  );
+  const observation = observe(settings);
+  const parts = await openParts(settings, { ...observation, create: true, opened, budget: new FlowBudget() });
+  await checkCanaries(settings, parts);
   let isServing = true;
-  const onError = (error: Error & { readonly code: string }, requestId: string): void =>
-    telemetry.listenerError({ requestId, reason: error.code, error });
-  const { listen, admin } = settings;
-  const s3Server = await HttpServer.start({ ...listen, handler, onError, budget });
-  opened.defer(async () => s3Server.close());
-  opened.use(registerProcessMetrics(registry, budget));
-  registerKeyMetrics(registry, dataKeys);
-  registerCryptoMetrics(registry, segmentPool);
-  const unrestricted = new Map(Array.from(keys, ([name, key]) => [name, key.unrestricted]));
-  const scheduler = opened.use(scheduleRotations(settings, { keys: unrestricted, backends, telemetry, audit }));
-  const adminServer = await HttpServer.start({
-    ...admin,
-    drainTimeoutMs: 1000,
-    handler: createAdminHandler({
-      registry,
-      serving: () => isServing,
-      checks: healthChecks(backends, providers, { ...settings.dataKeyCache, audit }),
-      api: {
-        ...(admin.token === undefined ? {} : { token: admin.token }),
-        keys: unrestricted,
-        rotationObserver: (request) => rotationByApi(request, { telemetry, audit }),
-      },
-    }),
-    onError,
+  const s3Server = await listenForS3(settings, { ...parts, opened });
+  const { scheduler, handler } = controlOf(settings, {
+    ...parts,
+    opened,
+    metrics: observation.registry,
+    serving: () => isServing,
   });
+  const adminServer = await listenForAdmin(settings, handler, parts.telemetry);
   const kept = opened.move();
+  const { logger } = parts.telemetry;
   return {
     s3: s3Server.address(),
     admin: adminServer.address(),
     logger,
-    reopenAudit: () => trail.reopen(),
+    reopenAudit: () => parts.trail.reopen(),
     async close() {
       isServing = false;
       scheduler[Symbol.dispose]();
@@ -154,6 +134,226 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
       logger.flush();
     },
   };
+}
+
+/** A worker process that serves S3, and nothing else. */
+export interface RunningWorker extends Observation {
+  /** Connections that it has. */
+  readonly connections: number;
+  /** Takes a connection. @returns false while closing: the socket is still the caller's. */
+  adopt(socket: Socket): boolean;
+  /** Opens the files of audit events anew. */
+  reopenAudit(): void;
+  /** As `RunningGateway.close`; idle connections are closed after `idleGraceMs`. */
+  close(options: { readonly idleGraceMs: number }): Promise<void>;
+}
+
+/** What one worker is. */
+export interface WorkerShare {
+  /** Its number, from 1. */
+  readonly worker: number;
+  /** How many there are: what the gateway may use is divided among them. */
+  readonly workers: number;
+  /** What the control plane found out. */
+  readonly crypto: CryptoInUse;
+}
+
+/**
+ * Starts what a worker process does. Keys are there and checked already, and others see to the rotations.
+ * @throws as `startGateway`.
+ */
+export async function startWorker(
+  settings: Settings,
+  { worker, workers, crypto }: WorkerShare,
+): Promise<RunningWorker> {
+  await using opened = new AsyncDisposableStack();
+  const observation = observe(settings, { isShared: true, worker });
+  const parts = await openParts(shareOfConnections(settings, workers), {
+    ...observation,
+    create: false,
+    crypto,
+    opened,
+    budget: FlowBudget.shareOf(workers),
+  });
+  const s3Server = HttpServer.adopting(s3ServerOf(settings, { ...parts, opened }));
+  opened.defer(async () => s3Server.close());
+  const kept = opened.move();
+  return {
+    ...observation,
+    get connections() {
+      return s3Server.adoptedConnections;
+    },
+    adopt: (socket) => s3Server.adopt(socket),
+    reopenAudit: () => parts.trail.reopen(),
+    async close(options) {
+      await s3Server.close(options);
+      await kept.disposeAsync();
+      observation.telemetry.logger.flush();
+    },
+  };
+}
+
+/** What `maxConnections` bounds is bounded for all workers together. */
+function shareOfConnections(settings: Settings, workers: number): Settings {
+  const backends = Array.from(settings.backends, ([name, backend]): [string, BackendSettings] => [
+    name,
+    backend.type === 's3' ? { ...backend, maxConnections: Math.ceil(backend.maxConnections / workers) } : backend,
+  ]);
+  return { ...settings, backends: new Map(backends) };
+}
+
+/** What belongs to a gateway, and not to each of its workers: health, the API, rotations that are due. */
+export interface ControlPlane extends AsyncDisposable {
+  readonly handler: AdminHandler;
+  /** What new objects are encrypted with. */
+  readonly crypto: CryptoInUse;
+  /** Opens the files of audit events anew. */
+  reopenAudit(): void;
+}
+
+/** What a control plane works with. */
+export interface ControlOptions extends Observation {
+  /** What `/metrics` shows. */
+  readonly metrics: AdminOptions['registry'];
+  readonly serving: () => boolean;
+  /** Health beside that of backends and keys, by name. */
+  readonly checks: Readonly<Record<string, HealthCheck>>;
+}
+
+/**
+ * Opens backends and keys without serving them, makes a keyring that is missing, and checks the canaries.
+ * @throws as `startGateway`.
+ */
+export async function openControlPlane(settings: Settings, options: ControlOptions): Promise<ControlPlane> {
+  await using opened = new AsyncDisposableStack();
+  const parts = await openParts(settings, { ...options, create: true, opened, budget: new FlowBudget() });
+  await checkCanaries(settings, parts);
+  const { handler } = controlOf(settings, { ...parts, ...options, opened });
+  const kept = opened.move();
+  return {
+    handler,
+    crypto: parts.crypto,
+    reopenAudit: () => parts.trail.reopen(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/**
+ * Starts the admin listener.
+ * @throws the system's error.
+ */
+export function listenForAdmin(
+  { admin: { host, port } }: Settings,
+  handler: AdminHandler,
+  telemetry: Telemetry,
+): Promise<HttpServer> {
+  return HttpServer.start({ host, port, drainTimeoutMs: 1000, handler, onError: errorsTo(telemetry) });
+}
+
+/** Everything that is behind the listeners. */
+interface Parts extends Observation {
+  readonly trail: AuditTrail;
+  readonly audit: KeyAudit;
+  readonly keys: ReadonlyMap<string, GuardedKey>;
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly providers: ReadonlyMap<string, KeyProvider>;
+  readonly crypto: CryptoInUse;
+  readonly policies: PolicySet;
+  readonly canaries: CanaryGuard;
+  readonly budget: FlowBudget;
+}
+
+interface PartsOptions extends Observation {
+  /** Whether a keyring that is missing is made. */
+  readonly create: boolean;
+  /** Where it is known already; else it is found out, and told. */
+  readonly crypto?: CryptoInUse;
+  readonly opened: AsyncDisposableStack;
+  readonly budget: FlowBudget;
+}
+
+async function openParts(settings: Settings, options: PartsOptions): Promise<Parts> {
+  const { registry, telemetry, lines, budget, opened } = options;
+  const trail = await openAudit(settings.audit.sinks ?? [{ type: 'stdout' }], {
+    stream: { kind: 'stdout', write: (line) => lines.write(line) },
+    onWritten: (written) => telemetry.auditEvent(written),
+  });
+  opened.use(trail);
+  const audit = new KeyAudit(trail);
+  const keys = await openKeys(settings, options);
+  const backends = await openBackends(settings, options);
+  const providers = new Map(Array.from(keys, ([name, { provider }]) => [name, provider]));
+  const crypto = options.crypto ?? measuredCrypto(settings, telemetry);
+  const resolved = resolveSuites(settings.policies, { suite: crypto.suite, isAvailable: isSuiteAvailable });
+  const canaries = guardCanaries(settings, keys, (mismatch) => audit.canaryMismatch(mismatch, { actor: 'gateway' }));
+  const opening = { registry, telemetry, lines, budget, trail, audit };
+  return { ...opening, keys, backends, providers, crypto, policies: PolicySet.of(resolved), canaries };
+}
+
+function measuredCrypto({ crypto }: Settings, telemetry: Telemetry): CryptoInUse {
+  const inUse = cryptoInUse(crypto);
+  telemetry.cryptoChosen({ ...inUse, hardware: crypto.hardware });
+  return inUse;
+}
+
+interface OpenedParts extends Parts {
+  readonly opened: AsyncDisposableStack;
+}
+
+async function listenForS3(settings: Settings, parts: OpenedParts): Promise<HttpServer> {
+  const server = await HttpServer.start({ ...settings.listen, ...s3ServerOf(settings, parts) });
+  parts.opened.defer(async () => server.close());
+  return server;
+}
+
+/** What serves S3 over the parts; what is opened for it goes onto `opened`. */
+function s3ServerOf(settings: Settings, parts: OpenedParts): Omit<HttpServerOptions, 'host' | 'port'> {
+  const { opened, telemetry, audit, registry, budget, providers } = parts;
+  const dataKeys = new DataKeys(providers, settings.dataKeyCache, {
+    metrics: keyEvents(telemetry, audit),
+    ...recoveryOf(settings),
+  });
+  opened.defer(() => dataKeys.close());
+  opened.use(registerProcessMetrics(registry, budget));
+  registerKeyMetrics(registry, dataKeys);
+  const segmentPool = openSegmentPool(settings.crypto.threads, {
+    onThreadFailed: (error) => telemetry.logger.error('a crypto thread failed', { reason: error.message }),
+  });
+  opened.use(segmentPool);
+  registerCryptoMetrics(registry, segmentPool);
+  const handler = createS3Handler(gatewayOf(settings, { ...parts, dataKeys, segmentPool }));
+  const { drainTimeoutMs, tls } = settings.listen;
+  return { drainTimeoutMs, ...(tls === undefined ? {} : { tls }), handler, onError: errorsTo(telemetry), budget };
+}
+
+interface ControlParts extends OpenedParts {
+  readonly metrics: AdminOptions['registry'];
+  readonly serving: () => boolean;
+  readonly checks?: Readonly<Record<string, HealthCheck>>;
+}
+
+function controlOf(
+  settings: Settings,
+  { opened, keys, backends, providers, telemetry, audit, metrics, serving, checks }: ControlParts,
+): { readonly scheduler: RotationScheduler; readonly handler: AdminHandler } {
+  const unrestricted = new Map(Array.from(keys, ([name, key]) => [name, key.unrestricted]));
+  const scheduler = opened.use(scheduleRotations(settings, { keys: unrestricted, backends, telemetry, audit }));
+  const { token } = settings.admin;
+  const handler = createAdminHandler({
+    registry: metrics,
+    serving,
+    checks: { ...checks, ...healthChecks(backends, providers, { ...settings.dataKeyCache, audit }) },
+    api: {
+      ...(token === undefined ? {} : { token }),
+      keys: unrestricted,
+      rotationObserver: (request) => rotationByApi(request, { telemetry, audit }),
+    },
+  });
+  return { scheduler, handler };
+}
+
+function errorsTo(telemetry: Telemetry): NonNullable<HttpServerOptions['onError']> {
+  return (error, requestId) => telemetry.listenerError({ requestId, reason: error.code, error });
 }
 
 /** For whom bucket keys are sealed a second time, as `DataKeys` takes it. */
@@ -438,12 +638,7 @@ function guardCanaries(
   });
 }
 
-interface CanaryCheck {
-  readonly canaries: CanaryGuard;
-  readonly backends: ReadonlyMap<string, Backend>;
-  readonly policies: PolicySet;
-  readonly logger: Logger;
-}
+type CanaryCheck = Pick<Parts, 'canaries' | 'backends' | 'policies' | 'telemetry'>;
 
 /** Refuses to start with a key that is not the one that the buckets' data was encrypted with. */
 async function checkCanaries(settings: Settings, check: CanaryCheck): Promise<void> {
@@ -458,7 +653,7 @@ async function checkCanaries(settings: Settings, check: CanaryCheck): Promise<vo
 
 async function canaryBuckets(
   settings: Settings,
-  { policies, logger }: CanaryCheck,
+  { policies, telemetry: { logger } }: CanaryCheck,
   policyName: string,
   backend: Backend,
 ): Promise<readonly string[]> {

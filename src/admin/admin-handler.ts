@@ -1,5 +1,5 @@
 import { expositionContentTypes, negotiateExposition, renderExposition } from '../telemetry/exposition.ts';
-import type { MetricsRegistry } from '../telemetry/metrics.ts';
+import type { MetricFamily } from '../telemetry/metrics.ts';
 import { jsonAnswer, type AdminRequest, type AdminResponse } from './admin-answer.ts';
 import { answerApi, type AdminApiOptions } from './api.ts';
 import { type HealthCheck, ReadinessProbe } from './readiness.ts';
@@ -10,7 +10,7 @@ export type AdminHandler = (request: AdminRequest) => Promise<AdminResponse>;
 /** What the admin listener shows. */
 export interface AdminOptions {
   readonly checks: Readonly<Record<string, HealthCheck>>;
-  readonly registry: MetricsRegistry;
+  readonly registry: { collect(): readonly MetricFamily[] | Promise<readonly MetricFamily[]> };
   /** False while the gateway starts or drains: `/ready` then says so and balancers send no more requests. */
   readonly serving?: () => boolean;
   /** Without it there is no `/api/v1`. */
@@ -32,9 +32,9 @@ export function createAdminHandler(options: AdminOptions): AdminHandler {
     const gateway = serving ? { ok: true } : { ok: false, reason: 'starting or draining' };
     return jsonAnswer(serving && ok ? 200 : 503, { ok: serving && ok, dependencies: { gateway, ...dependencies } });
   };
-  const metrics = (request: AdminRequest): AdminResponse => {
+  const metrics = async (request: AdminRequest): Promise<AdminResponse> => {
     const format = negotiateExposition(request.headers['accept']);
-    const body = renderExposition(options.registry.collect(), format);
+    const body = renderExposition(await options.registry.collect(), format);
     return {
       status: 200,
       headers: { 'content-type': expositionContentTypes[format], 'cache-control': 'no-store' },

@@ -20,6 +20,11 @@ export class FlowBudget {
     this.#totalBytes = totalBytes;
   }
 
+  /** For one of several processes that may together hold what one alone may. */
+  static shareOf(processes: number): FlowBudget {
+    return new FlowBudget(Math.floor(defaultTotalBytes / processes));
+  }
+
   /** Held by all buffers together. */
   get heldBytes(): number {
     return this.#heldBytes;

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 
 import { loadSettings, type LoadedSettings } from '../config/load.ts';
 import { startGateway, version, type RunningGateway } from '../wire.ts';
+import { startPrimary, type LoadAgain } from '../workers/primary.ts';
 import type { CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
@@ -16,7 +17,7 @@ export function serveCommand(io: CliIo, setExitCode: SetExitCode): Command {
   return new Command('serve')
     .description(
       'Runs the gateway until SIGTERM or SIGINT. Running requests then get listen.drainTimeout to end; a second SIGINT ' +
-        'ends them at once.',
+        'ends them at once. With several workers, SIGHUP reads the configuration again.',
     )
     .addOption(configOption())
     .action(async (options: ConfigOption) => setExitCode(await serve(io, options)));
@@ -25,10 +26,10 @@ export function serveCommand(io: CliIo, setExitCode: SetExitCode): Command {
 async function serve(io: CliIo, options: ConfigOption): Promise<number> {
   using stop = new StopSignals();
   const loaded = await loadToServe(io, options);
-  const gateway = await startOrStop(loaded, stop);
+  const gateway = await startOrStop(loaded, stop, () => loadSettings(loadOptions(io, options)));
   if (gateway === undefined) return signalExitCodes[stop.received ?? 'SIGTERM'];
   announce(io, loaded, gateway);
-  reopenOnHangUp(loaded, gateway);
+  using _hangUps = hearHangUps(loaded, gateway);
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
   gateway.logger.info('draining', { signal: stop.received });
   await gateway.close();
@@ -45,11 +46,15 @@ async function loadToServe(io: CliIo, options: ConfigOption): Promise<LoadedSett
 }
 
 /** The gateway; undefined where a signal came before it was there. What has been begun by then ends with the process. */
-async function startOrStop({ settings }: LoadedSettings, stop: StopSignals): Promise<RunningGateway | undefined> {
+async function startOrStop(
+  { settings }: LoadedSettings,
+  stop: StopSignals,
+  load: LoadAgain,
+): Promise<RunningGateway | undefined> {
   const stopped = new AbortController();
   const { signal } = stopped;
   const waiting = stop.signal.aborted ? Promise.resolve() : once(stop.signal, 'abort', { signal });
-  const starting = startGateway(settings);
+  const starting = settings.workers === 1 ? startGateway(settings) : startPrimary(settings, load);
   try {
     // Whoever waits for a backend that does not answer must still be able to stop.
     return await Promise.race([starting, waiting.then(() => undefined)]);
@@ -58,10 +63,19 @@ async function startOrStop({ settings }: LoadedSettings, stop: StopSignals): Pro
   }
 }
 
-/** What logrotate and its like send; where no file is written, a terminal's SIGHUP ends the gateway as ever. */
-function reopenOnHangUp({ settings: { audit } }: LoadedSettings, gateway: RunningGateway): void {
-  if (audit.sinks?.some(({ type }) => type === 'file') !== true) return;
-  process.on('SIGHUP', () => gateway.reopenAudit());
+/**
+ * SIGHUP opens files anew, as logrotate and its like want, and with several workers reads the configuration again. Where neither
+ * is to be done, or a terminal is gone that the gateway was started in, it ends the gateway as ever.
+ */
+function hearHangUps({ settings: { audit } }: LoadedSettings, gateway: RunningGateway): Disposable {
+  const writesFiles = audit.sinks?.some(({ type }) => type === 'file') === true;
+  const reloads = gateway.reload !== undefined && !process.stderr.isTTY;
+  const hear = (): void => {
+    gateway.reopenAudit();
+    if (reloads) void gateway.reload?.();
+  };
+  if (writesFiles || reloads) process.on('SIGHUP', hear);
+  return { [Symbol.dispose]: () => void process.off('SIGHUP', hear) };
 }
 
 function announce(io: CliIo, { settings, warnings, madeCredentials }: LoadedSettings, gateway: RunningGateway): void {

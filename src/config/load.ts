@@ -25,6 +25,8 @@ import { YamlSource } from './yaml-source.ts';
 
 const maxFileBytes = 8 * 1024 * 1024;
 const maxPolicyFiles = 10_000;
+/** What `workers: auto` is: docs/adr/0021-workers.md says why it is not one for each core. */
+const automaticWorkers = 1;
 /** What there is where the file names none. */
 const defaultNames = { backends: 'embedded', keys: 'local' } as const;
 
@@ -138,6 +140,7 @@ class SettingsLoader {
         drainTimeoutMs: listen.drainTimeout,
       },
       admin: { host: admin.host, port: admin.port, ...(admin.token === undefined ? {} : { token: admin.token }) },
+      workers: config.workers === 'auto' ? automaticWorkers : config.workers,
       credentials,
       backends,
       keys,

@@ -225,9 +225,10 @@ const fileSink = z
 export const configSchema = z.strictObject({
   listen,
   admin,
-  workers: notYet(z.union([z.literal('auto'), integer(1, 1024)]), (workers) => workers === 'auto' || workers === 1)
+  workers: z
+    .union([z.literal('auto'), integer(1, 1024)])
     .prefault('auto')
-    .describe('Event loops; `auto` or 1.'),
+    .describe('Processes that serve S3, each on a core; `auto` is 1. With 2 or more, another one supervises them.'),
   credentials: list(credential, 10_000).optional().describe('Who may use the gateway.'),
   credentialsFile: text(4096).optional().describe('File with a list `credentials`, instead of or beside the section.'),
   backends: z

@@ -143,6 +143,8 @@ export type AuditSinkSettings = { readonly type: 'stdout' } | { readonly type: '
 export interface Settings {
   readonly listen: ListenSettings;
   readonly admin: { readonly host: string; readonly port: number; readonly token?: string };
+  /** How many processes serve S3. */
+  readonly workers: number;
   readonly credentials: readonly Credential[];
   readonly backends: ReadonlyMap<string, BackendSettings>;
   readonly keys: ReadonlyMap<string, KeySettings>;

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -109,6 +109,10 @@ export class HttpServer {
   readonly #connections = new Map<Duplex, Connection>();
   /** Runs of requests whose handlers are not done yet, also where the connection is gone. */
   readonly #running = new Set<Promise<void>>();
+  /** Sockets that another process accepted, those in their TLS handshake among them. */
+  readonly #adopted = new Set<Socket>();
+  readonly #maxConnections: number;
+  #onLastAdopted: () => void = () => {};
   #draining = false;
   #closing: Promise<void> | undefined;
 
@@ -119,6 +123,17 @@ export class HttpServer {
   static async start(options: HttpServerOptions): Promise<HttpServer> {
     const server = new HttpServer(options);
     await server.#listen();
+    return server;
+  }
+
+  /**
+   * Serves connections that are given to it by `adopt`, and listens nowhere.
+   * @throws Error for a TLS key that does not fit.
+   */
+  static adopting(options: Omit<HttpServerOptions, 'host' | 'port'>): HttpServer {
+    const server = new HttpServer({ ...options, host: '', port: 0 });
+    // With this event node:http begins to watch over the times of heads.
+    server.#server.emit('listening');
     return server;
   }
 
@@ -135,7 +150,8 @@ export class HttpServer {
     };
     this.#server = createNodeServer(options);
     this.#server.timeout = this.#idleTimeoutMs;
-    this.#server.maxConnections = options.maxConnections ?? 10_000;
+    this.#maxConnections = options.maxConnections ?? 10_000;
+    this.#server.maxConnections = this.#maxConnections;
     // Fields beyond node's own limit would be dropped in silence: they are counted, and refused, by the exchange.
     this.#server.maxHeadersCount = 0;
     this.#attach();
@@ -149,12 +165,41 @@ export class HttpServer {
   }
 
   /**
+   * Takes a connection that another process accepted and has not read from; one beyond `maxConnections` is closed.
+   * @returns false while draining: the socket is still the caller's.
+   */
+  adopt(socket: Socket): boolean {
+    if (this.#draining) return false;
+    if (this.#adopted.size >= this.#maxConnections) {
+      socket.destroy();
+      return true;
+    }
+    this.#adopted.add(socket);
+    socket.once('close', () => {
+      this.#adopted.delete(socket);
+      if (this.#adopted.size === 0) this.#onLastAdopted();
+    });
+    socket.setNoDelay(true);
+    this.#server.emit('connection', socket);
+    return true;
+  }
+
+  /** Connections that were adopted and are open. */
+  get adoptedConnections(): number {
+    return this.#adopted.size;
+  }
+
+  /**
    * Drains: accepts nothing new, closes idle connections, lets running requests end. After `drainTimeoutMs` what still
    * runs is aborted, and its handlers get a moment to return. Resolves when every connection is closed; calling it again
    * gives the same promise.
+   *
+   * A client may send its next request on an idle connection just while that is closed, and would have to send it again.
+   * Where others go on to serve, `idleGraceMs` spares clients that: so long the next request is answered, with
+   * `Connection: close`.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#drain();
+  close({ idleGraceMs = 0 }: { readonly idleGraceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#drain(idleGraceMs);
     return this.#closing;
   }
 
@@ -216,16 +261,31 @@ export class HttpServer {
     server.on('error', () => {});
   }
 
-  async #drain(): Promise<void> {
+  async #drain(idleGraceMs: number): Promise<void> {
     this.#draining = true;
     const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
+      // Of the HTTP server, `close` closes idle connections too.
+      if (idleGraceMs === 0) this.#server.close(() => resolve());
+      else NetServer.prototype.close.call(this.#server, () => resolve());
     });
-    for (const connection of this.#connections.values()) connection.closeIfIdle();
+    if (idleGraceMs === 0) this.#closeIdle();
+    const grace = setTimeout(() => this.#closeIdle(), idleGraceMs);
     const deadline = setTimeout(() => this.#abortAll(), this.#options.drainTimeoutMs);
-    await closed;
+    await Promise.all([closed, this.#adoptedClosed()]);
+    clearTimeout(grace);
     clearTimeout(deadline);
     await this.#handlersDone();
+  }
+
+  async #adoptedClosed(): Promise<void> {
+    if (this.#adopted.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onLastAdopted = resolve;
+    });
+  }
+
+  #closeIdle(): void {
+    for (const connection of this.#connections.values()) connection.closeIfIdle();
   }
 
   /** Requests that were cut off: their handlers still put in order what they began, which takes the store. */
@@ -243,5 +303,6 @@ export class HttpServer {
     }
     // Connections in their TLS handshake are known to the server alone.
     this.#server.closeAllConnections();
+    for (const socket of this.#adopted) socket.destroy();
   }
 }

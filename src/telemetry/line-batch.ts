@@ -13,6 +13,14 @@ export interface BatchSink {
 const waitMs = 50;
 /** A batch that is so long goes out at once; in characters. */
 const fullLength = 16 * 1024;
+/** Most bytes that the system writes to a pipe in one piece, whoever else writes to it: PIPE_BUF on Linux (pipe(7)). */
+const mostInOnePiece = 4096;
+
+/** How lines are gathered, and written. */
+export interface SharingOptions {
+  /** Other processes write to the same place: pieces are whole lines that nobody else's lines can get into. */
+  readonly isShared?: boolean;
+}
 
 /**
  * Gathers lines for a moment: a write for each line costs a small request a tenth of its CPU. What waits when the process
@@ -20,16 +28,19 @@ const fullLength = 16 * 1024;
  */
 export class LineBatch {
   readonly #sink: BatchSink;
+  readonly #isShared: boolean;
   #lines = '';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(sink: BatchSink) {
+  constructor(sink: BatchSink, { isShared = false }: SharingOptions = {}) {
     this.#sink = sink;
+    this.#isShared = isShared;
     process.once('exit', () => sink.writeLast(this.#take()));
   }
 
   /** Takes a line, its line feed included. */
   write(line: string): void {
+    if (this.#isShared && Buffer.byteLength(this.#lines) + Buffer.byteLength(line) > mostInOnePiece) this.flush();
     this.#lines += line;
     if (this.#lines.length >= fullLength) return this.flush();
     // It must not keep a process that is done.
@@ -52,9 +63,9 @@ export class LineBatch {
 }
 
 /** Standard output, which never blocks but at the end of the process. */
-export function standardOutput(): BatchSink {
+export function standardOutput({ isShared = false }: SharingOptions = {}): BatchSink {
   const descriptor = 1;
-  const stream = pino.destination({ dest: descriptor, sync: false });
+  const stream = pino.destination({ dest: descriptor, sync: false, ...(isShared ? { maxWrite: mostInOnePiece } : {}) });
   return {
     write: (text) => stream.write(text),
     writeLast: (text) => {

@@ -1,6 +1,6 @@
 import { type DestinationStream, pino } from 'pino';
 
-import { LineBatch, standardOutput } from './line-batch.ts';
+import { LineBatch, standardOutput, type SharingOptions } from './line-batch.ts';
 
 /** How much is logged. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -36,6 +36,9 @@ export const logFieldNames = [
   'address',
   'file',
   'signal',
+  'worker',
+  'pid',
+  'delay_ms',
   'version',
   'count',
   'suite',
@@ -94,16 +97,21 @@ export function errorFields(error: unknown): LogFields {
   };
 }
 
+/** Which of several worker processes writes the lines: it stands in each of them. */
+export interface LoggerOptions {
+  readonly worker?: number;
+}
+
 /**
  * A logger that writes JSON lines to `destination`, by default to standard output without blocking, warnings and errors at
  * once and others within a moment.
  */
-export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+export function createLogger(level: LogLevel, destination?: DestinationStream, { worker }: LoggerOptions = {}): Logger {
   const stream = destination ?? standardLines();
   const log = pino(
     {
       level,
-      base: null,
+      base: worker === undefined ? null : { worker },
       messageKey: 'message',
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -129,8 +137,8 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
 }
 
 /** Lines on standard output, for whoever writes there beside the log: all must have the same ones. */
-export function standardLines(): LineBatch {
-  return new LineBatch(standardOutput());
+export function standardLines(options: SharingOptions = {}): LineBatch {
+  return new LineBatch(standardOutput(options), options);
 }
 
 const nothing = (): void => {};

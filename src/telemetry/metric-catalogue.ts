@@ -9,6 +9,7 @@ export const metricCatalogue = {
     name: 's3eg_build_info',
     type: 'info',
     help: 'Version of the gateway and of its runtime; always 1.',
+    across: 'max',
     labels: ['version', 'runtime'],
   },
   cryptoInfo: {
@@ -17,12 +18,14 @@ export const metricCatalogue = {
     help:
       'What encrypts; always 1. The suite of new objects whose policy names none, the setting crypto.hardware, and the ' +
       'instructions of the CPU that are in use (none, or unknown where the system does not say).',
+    across: 'max',
     labels: ['suite', 'hardware', 'instructions'],
   },
   cryptoRate: {
     name: 's3eg_crypto_measured_bytes_per_second',
     type: 'gauge',
     help: 'Plaintext that one core encrypts with a suite, in segments of 64 KiB, measured for 50 ms at start.',
+    across: 'max',
     labels: ['suite'],
   },
   requests: {
@@ -101,6 +104,7 @@ export const metricCatalogue = {
     name: 's3eg_bucket_key_age_seconds',
     type: 'gauge',
     help: 'Age of the oldest bucket key that new objects are encrypted under, by key; 0 where there is none in memory.',
+    across: 'max',
     labels: ['key'],
   },
   backendRequests: {
@@ -158,34 +162,54 @@ export const metricCatalogue = {
     help: 'Crypto threads that ended unasked; each fails the requests that it worked for, and is started again.',
     labels: [],
   },
+  workers: {
+    name: 's3eg_workers',
+    type: 'gauge',
+    help: 'Worker processes by state: starting, serving, draining, or waiting to be started again. Only with two or more.',
+    labels: ['state'],
+  },
+  workerEnds: {
+    name: 's3eg_worker_crashes_total',
+    type: 'counter',
+    help: 'Worker processes that ended without being told to, by cause: exit, signal, or start (before they served).',
+    labels: ['cause'],
+  },
+  reloads: {
+    name: 's3eg_reloads_total',
+    type: 'counter',
+    help: 'Reloads of the configuration (SIGHUP) by outcome: done or refused.',
+    labels: ['outcome'],
+  },
   processCpu: {
     name: 'process_cpu_seconds_total',
     type: 'counter',
-    help: 'User and system CPU time of the process.',
+    help: 'User and system CPU time of the process, or of all of them.',
     labels: [],
   },
   processMemory: {
     name: 'process_resident_memory_bytes',
     type: 'gauge',
-    help: 'Resident memory of the process.',
+    help: 'Resident memory of the process, or of all of them: pages that they share count for each.',
     labels: [],
   },
   processFiles: {
     name: 'process_open_fds',
     type: 'gauge',
-    help: 'Open file descriptors of the process (Linux only).',
+    help: 'Open file descriptors of the process, or of all of them (Linux only).',
     labels: [],
   },
   processStart: {
     name: 'process_start_time_seconds',
     type: 'gauge',
     help: 'Start of the process in seconds since the Unix epoch.',
+    across: 'min',
     labels: [],
   },
   eventLoopLag: {
     name: 's3eg_event_loop_lag_seconds',
     type: 'gauge',
     help: 'Delay of the event loop since the previous scrape, by quantile (0.5, 0.99, 1).',
+    across: 'max',
     labels: ['quantile'],
   },
 } as const satisfies Record<string, MetricDescriptor>;

@@ -7,6 +7,8 @@ export interface MetricDescriptor<Label extends string = string> {
   readonly labels: readonly Label[];
   /** Upper bounds of a histogram's buckets, rising, without infinity. */
   readonly buckets?: readonly number[];
+  /** How the values of several worker processes become one; without it they are summed. */
+  readonly across?: 'sum' | 'max' | 'min';
 }
 
 /** One line of an exposition: labels in the descriptor's order, `le` last. */
@@ -198,6 +200,11 @@ export class MetricsRegistry {
   /** Everything, in the order of registration. */
   collect(): MetricFamily[] {
     for (const update of this.#beforeCollect) update();
+    return this.peek();
+  }
+
+  /** As `collect`, but what is read and not counted is as it was then. */
+  peek(): MetricFamily[] {
     return Array.from(this.#metrics.values(), (metric) => metric.collect());
   }
 

@@ -92,8 +92,7 @@ keys:
 
   it('that is a setting of a later release is refused, never passed over', async () => {
     const { code, output } = await run(
-      `${base}workers: 4
-telemetry: { otlpEndpoint: "http://127.0.0.1:4317" }
+      `${base}telemetry: { otlpEndpoint: "http://127.0.0.1:4317" }
 multipart: { ledger: valkey, url: "redis://127.0.0.1" }
 backends: { b: { type: s3, endpoint: "http://127.0.0.1:1", credentials: aws-default } }
 policies:
@@ -108,7 +107,6 @@ policies:
       .filter((line) => line.includes('not supported yet'))
       .map((line) => /gateway\.yaml:\d+:\d+: (\S+): /.exec(line)?.[1]);
     assert.deepEqual(refused, [
-      'workers',
       'telemetry.otlpEndpoint',
       'multipart.ledger',
       'multipart.url',

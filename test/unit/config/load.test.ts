@@ -31,6 +31,7 @@ test('everything has a default', async () => {
   assert.deepEqual(settings, {
     listen: { host: '127.0.0.1', port: 8080, publicHosts: [], trustedProxies: [], drainTimeoutMs: 30_000 },
     admin: { host: '127.0.0.1', port: 8081 },
+    workers: 1,
     credentials: [
       {
         accessKeyId: madeCredentials?.accessKeyId,
@@ -128,7 +129,7 @@ test('a full file', async () => {
     `
 listen:   { host: 127.0.0.1, port: \${PORT}, tls: { cert: cert.pem, key: "-----BEGIN KEY-----", clientCa: }, publicHosts: [S3.example.org], trustedProxies: [10.0.0.0/8] }
 admin:    { host: 127.0.0.1, port: 8081, token: \${S3EG_ADMIN_TOKEN} }
-workers: auto
+workers: 3
 credentials:
   - { accessKeyId: AKID, secretAccessKey: "\${file:secret}", allow: [{ buckets: ["logs-*"], prefixes: [""], actions: [read, write, delete, list, admin] }] }
 backends:
@@ -160,6 +161,7 @@ audit: { sinks: [{ type: stdout }, { type: file, file: ./audit.jsonl }] } # \${N
   });
   const full = loaded.settings;
   assert.equal(full.listen.port, 9000);
+  assert.equal(full.workers, 3);
   assert.deepEqual(full.listen.tls, { cert: '-----BEGIN CERTIFICATE-----\nx', key: '-----BEGIN KEY-----' });
   assert.deepEqual(full.listen.publicHosts, ['s3.example.org']);
   assert.equal(full.admin.token, 'token: with, {odd} "characters" #');

@@ -283,7 +283,7 @@ const mistakes: readonly [name: string, text: string, problems: readonly string[
     'telemetry: { otlpEndpoint: "http://127.0.0.1:4318" }',
     ['c.yaml:1:28: telemetry.otlpEndpoint: is not supported yet'],
   ],
-  ['not yet: workers', 'workers: 4', ['c.yaml:1:10: workers: is not supported yet']],
+  ['workers', 'workers: 0', ['c.yaml:1:10: workers: must be at least 1']],
   [
     'not yet: rate',
     'policies: [{ name: a, limits: { requestsPerSecond: 5 } }]',
