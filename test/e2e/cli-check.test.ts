@@ -196,6 +196,20 @@ keys:
     ]);
   });
 
+  it('warns of a schedule that uses up what AWS allows', async (context) => {
+    const { warnings } = await check(
+      context,
+      `${credentials}rotation: { schedule: "0 3 1 * *" }\nkeys: { a: { type: aws-kms, keyId: alias/x }, k: { type: local, file: ./k } }\npolicies: [{ name: p, encryption: { key: k } }]\n`,
+    );
+    assert.deepEqual(
+      warnings?.filter((warning) => warning.includes('rotation')),
+      [
+        'keys.a: rotation.schedule uses up the 25 rotations on demand that AWS allows for a key: let AWS rotate it ' +
+          'automatically, which the gateway follows',
+      ],
+    );
+  });
+
   it('does not warn of a keyring in a directory that only begins like that of the objects', async (context) => {
     const { warnings } = await check(
       context,

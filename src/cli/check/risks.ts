@@ -24,11 +24,12 @@ function policyRisks({ policies }: Settings): string[] {
   });
 }
 
-function keyRisks({ keys, backends }: Settings): string[] {
+function keyRisks({ keys, backends, rotationSchedules }: Settings): string[] {
   const risks: string[] = [];
   for (const [name, key] of keys) {
     if (key.type === 'local') risks.push(...misplacedKeyring(name, key.file, backends));
     if (key.type === 'aws-kms') risks.push(...unreadableKeys(name, key));
+    if (key.type === 'aws-kms' && rotationSchedules.has(name)) risks.push(scarceRotations(name));
     if (key.readPrevious > 0) continue;
     risks.push(`keys.${name}: with rotation.readPrevious 0 a rotation makes every older object unreadable`);
   }
@@ -48,6 +49,13 @@ function unreadableKeys(name: string, { keyId, previousKeyIds, readPrevious }: A
   return [
     `keys.${name}: previousKeyIds has ${previous} keys, of which rotation.readPrevious lets ${readPrevious} be read`,
   ];
+}
+
+function scarceRotations(name: string): string {
+  return (
+    `keys.${name}: rotation.schedule uses up the 25 rotations on demand that AWS allows for a key: let AWS rotate it ` +
+    'automatically, which the gateway follows'
+  );
 }
 
 function isWithin(path: string, directory: string): boolean {
