@@ -5,7 +5,7 @@ import { decodeRecord, maxRecordBytes, recordPath, verifyBeside } from '../envel
 import type { ObjectSecrets } from '../envelope/object-secrets.ts';
 import type { ObjectHead } from '../store/object-store.ts';
 import { readSmallObject } from '../store/small-object.ts';
-import type { ObjectRequest } from './gateway.ts';
+import type { Backend, ObjectRequest } from './gateway.ts';
 
 /** Envelopes held: some 1 500 bytes each. */
 const maxCached = 4_096;
@@ -37,12 +37,17 @@ function cacheKey({ bucket, key }: ObjectPlace, own: string): string {
   return JSON.stringify([bucket, key, own]);
 }
 
+/** Where an object is stored, and under which version it was asked for. */
+export type StoredPlace = Pick<ObjectRequest, 'bucket' | 'key' | 'query' | 'signal'> & {
+  readonly backend: Pick<Backend, 'store'>;
+};
+
 /**
  * The envelope that a rewrap left beside the version that `head` is of; undefined where there is none. Not authenticated.
  * @throws EnvelopeError for a record that is none; S3Error.
  */
 export async function readBeside(
-  { bucket, key, query, backend, signal }: ObjectRequest,
+  { bucket, key, query, backend, signal }: StoredPlace,
   reservedPrefix: string,
   head: ObjectHead,
 ): Promise<Envelope | undefined> {

@@ -11,8 +11,12 @@ import { dekAad, ObjectSecrets } from '../envelope/object-secrets.ts';
 import { isVersionRefused } from '../keys/key-errors.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { ObjectHead } from '../store/object-store.ts';
-import { readBeside, unwrapBeside } from './envelope-beside.ts';
+import { readBeside, unwrapBeside, type StoredPlace } from './envelope-beside.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
+
+/** What of the gateway opens objects, and what of a request says which. */
+type Opener = Pick<Gateway, 'dataKeys' | 'envelopesBeside' | 'reservedPrefix'>;
+type NamedObject = StoredPlace & Pick<ObjectRequest, 'policy'>;
 
 /** An object whose envelope was authenticated for this bucket and key. Dispose of the secrets. */
 export interface OpenedObject {
@@ -24,8 +28,8 @@ export interface OpenedObject {
 
 /** Unwraps the DEK of an envelope that stands (or stood) at the request's bucket and key. */
 export async function unwrapSecrets(
-  gateway: Gateway,
-  request: ObjectRequest,
+  gateway: Pick<Gateway, 'dataKeys'>,
+  request: Pick<ObjectRequest, 'bucket' | 'key' | 'signal'>,
   envelope: Envelope,
 ): Promise<ObjectSecrets> {
   const { bucket, key, signal } = request;
@@ -43,8 +47,8 @@ export async function unwrapSecrets(
  * @throws EnvelopeError, KeyError; S3Error ObjectNotEncrypted.
  */
 export async function openObject(
-  gateway: Gateway,
-  request: ObjectRequest,
+  gateway: Opener,
+  request: NamedObject,
   head: ObjectHead,
 ): Promise<OpenedObject | undefined> {
   const text = head.headers[envelopeHeader];
@@ -76,8 +80,8 @@ interface Stored {
  * has a second envelope beside it: one request more, and only then. Where there is none, the refusal stands.
  */
 async function unwrapStored(
-  gateway: Gateway,
-  request: ObjectRequest,
+  gateway: Opener,
+  request: NamedObject,
   { head, text, envelope }: Stored,
 ): Promise<ObjectSecrets> {
   const unwrap = (wrapped: Envelope): Promise<ObjectSecrets> => unwrapSecrets(gateway, request, wrapped);
@@ -103,11 +107,11 @@ async function unwrapStored(
 }
 
 /** Whether the request's policy lets objects be read that this gateway did not encrypt. */
-function mayReadUnencrypted({ policy }: ObjectRequest): boolean {
+function mayReadUnencrypted({ policy }: NamedObject): boolean {
   return policy.encryption.mode === 'off' || policy.encryption.unencryptedReads === 'allow';
 }
 
-function notEncrypted({ policy }: ObjectRequest): Error {
+function notEncrypted({ policy }: NamedObject): Error {
   return s3Error(
     'ObjectNotEncrypted',
     `The stored object is not encrypted by this gateway, and policy "${policy.name}" has ` +
