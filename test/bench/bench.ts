@@ -87,6 +87,7 @@ async function inFolder<T>(
   const folder = mkdtempSync(join(process.env['S3EG_BENCH_DIR'] ?? tmpdir(), 's3eg-bench-'));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  stack.use(endingWith(stack));
   const bench: Bench = {
     folder,
     rounds,
@@ -103,6 +104,19 @@ async function inFolder<T>(
     for (const log of globSync(join(folder, '**/output.log'))) console.error(`${log}:\n${tail(log)}`);
     throw error;
   }
+}
+
+/** Until it is disposed of: an interrupted benchmark leaves no server, network or file behind either. */
+function endingWith(stack: AsyncDisposableStack): Disposable {
+  const end = (): void => {
+    stack.disposeAsync().then(exitInterrupted, exitInterrupted);
+  };
+  process.once('SIGINT', end).once('SIGTERM', end);
+  return { [Symbol.dispose]: () => process.off('SIGINT', end).off('SIGTERM', end) };
+}
+
+function exitInterrupted(): never {
+  process.exit(130);
 }
 
 function tail(file: string): string {

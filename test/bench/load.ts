@@ -95,6 +95,7 @@ function latencies(elapsed: number[], firstByte: number[]): Omit<LoadResult, 'el
   };
 }
 
+process.on('disconnect', () => process.exit());
 const [job] = await once(process, 'message');
 const answer = await run(job).catch((error: unknown) => ({ error: String(error) }));
 process.send?.(answer);

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-import { loopback, type Target } from './target.ts';
+import { letGo, loopback, type Target } from './target.ts';
 
 /** How much of large objects the server keeps. */
 export interface MemoryServerJob {
@@ -22,10 +22,6 @@ export async function startMemoryServer(job: MemoryServerJob): Promise<Target> {
     port: Number(port),
     credentials: { accessKeyId: 'bench-access-key', secretAccessKey: 'bench-secret-key' },
     bucket: 'bench-direct',
-    async stop() {
-      const ended = once(child, 'exit');
-      child.disconnect();
-      await ended;
-    },
+    stop: () => letGo(child),
   };
 }

@@ -60,10 +60,17 @@ export function resetPeakMemory(pid: number): void {
 }
 
 function processTree(pid: number): readonly number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-  );
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) => childrenOf(pid, thread));
   return [pid, ...children.flatMap(processTree)];
+}
+
+function childrenOf(pid: number, thread: string): readonly number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+  } catch {
+    // The thread has ended meanwhile.
+    return [];
+  }
 }
 
 function sum(values: readonly number[]): number {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-import { loopback, type Target } from './target.ts';
+import { letGo, loopback, type Target } from './target.ts';
 
 /** Where a relay sends what it gets, and how slowly. */
 export interface RelayJob {
@@ -35,10 +35,6 @@ export async function startRelay(job: RelayJob): Promise<Relay> {
       const [{ requests }] = await counted;
       return Number(requests);
     },
-    async stop() {
-      const ended = once(child, 'exit');
-      child.disconnect();
-      await ended;
-    },
+    stop: () => letGo(child),
   };
 }

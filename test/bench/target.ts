@@ -72,6 +72,14 @@ export function running(child: ChildProcess): Pick<Target, 'pid' | 'stop'> {
   };
 }
 
+/** Ends a process of the benchmark's own, which does so when nobody is there to talk to; it may have ended before. */
+export async function letGo(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  if (child.connected) child.disconnect();
+  await ended;
+}
+
 /** Waits until the process serves. @throws Error where it ends before, or takes too long. */
 export async function until(child: ChildProcess, isReady: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + startTimeoutMs;
