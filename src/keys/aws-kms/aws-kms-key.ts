@@ -85,10 +85,11 @@ export class AwsKmsKey implements KeyProvider {
       (kms, options) => kms.send(command, options),
     );
     const { KeyId: arn, KeyMaterialId: material, CiphertextBlob: ciphertext, Plaintext: plaintext } = answer;
-    if (arn === undefined || ciphertext === undefined || plaintext?.length !== wrappedKeyBytes)
+    if (arn === undefined || ciphertext === undefined || plaintext?.length !== wrappedKeyBytes) {
+      plaintext?.fill(0);
       throw this.#calls.noKms();
-    const key = new SecretBytes(plaintext);
-    return { key, wrapped: { version: await this.#toldOf(arn, material), ciphertext } };
+    }
+    return { key: new SecretBytes(plaintext), wrapped: { version: await this.#toldOf(arn, material), ciphertext } };
   }
 
   /** For a key that is there already; the gateway uses `makeKey`. A Decrypt says which material Encrypt has taken. */
