@@ -113,7 +113,8 @@ unpacking an archive where it is stored (MinIO's \`x-amz-meta-snowball-auto-extr
 - **Sizes** are those of the plaintext everywhere. At the provider an object is larger by about 0.05 % and some hundred bytes.
 - **Forwarded sub-resources** mean at the provider what they say there: bucket policies, ACLs and websites give access to
   ciphertext; sizes in notifications, inventories and lifecycle filters are those of ciphertext; a lifecycle rule over a whole
-  bucket also reaches the gateway's keys under \`.s3eg/\`. Tags are held to S3's limits before anything is sent.
+  bucket also reaches the gateway's keys under \`.s3eg/\`, among them the envelopes of [old versions](rotation.md#old-versions). Tags are
+  held to S3's limits before anything is sent.
 - **CORS** is answered by the gateway from the bucket's own rules, read from the provider at most every 30 seconds.
 - **Presigned URLs** of SDKs that put \`x-amz-*\` headers into the query (AWS SDK for JavaScript v3) mean the same as with
   the headers. Values of checksums in the query are passed over: they are those of an empty body.

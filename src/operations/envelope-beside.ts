@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Envelope } from '../envelope/envelope.ts';
 import { decodeRecord, maxRecordBytes, recordPath, verifyBeside } from '../envelope/envelope-record.ts';
 import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { S3Error } from '../s3/s3-error.ts';
 import type { ObjectHead } from '../store/object-store.ts';
 import { readSmallObject } from '../store/small-object.ts';
 import type { Backend, ObjectRequest } from './gateway.ts';
@@ -53,8 +54,14 @@ export async function readBeside(
 ): Promise<Envelope | undefined> {
   const versionId = head.headers['x-amz-version-id'] ?? query.get('versionId') ?? 'null';
   const address = { bucket, key: `${reservedPrefix}${recordPath(key, versionId)}`, maxBytes: maxRecordBytes };
-  const bytes = await readSmallObject(backend.store, address, { signal });
-  return bytes === undefined ? undefined : decodeRecord(bytes).envelope;
+  try {
+    const bytes = await readSmallObject(backend.store, address, { signal });
+    return bytes === undefined ? undefined : decodeRecord(bytes).envelope;
+  } catch (error) {
+    // So S3 says that there is none, to credentials that may not list.
+    if (error instanceof S3Error && error.status === 403) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -19,6 +19,7 @@ import { DataKeys } from '../../../src/keys/data-keys.ts';
 import type { KeyErrorCode } from '../../../src/keys/key-provider.ts';
 import { EnvelopesBeside } from '../../../src/operations/envelope-beside.ts';
 import { openObject } from '../../../src/operations/object-decryption.ts';
+import { s3Error } from '../../../src/s3/s3-error.ts';
 import { FilesystemStore } from '../../../src/store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from '../../../src/store/object-store.ts';
 import { TestKeyService } from '../keys/support.ts';
@@ -66,11 +67,13 @@ async function setUp(t: TestContext) {
     return sealEnvelope({ ...fields, salt, commitment, floeHeader: new Uint8Array(74), ...wrapped }, sealed, secrets);
   };
   const reads: string[] = [];
+  const refused: { code?: 'AccessDenied' | 'SlowDown' } = {};
   const store: ObjectStore = new Proxy(files, {
     get(target, name) {
       if (name === 'getObject') {
         return (request: Parameters<ObjectStore['getObject']>[0]) => {
           reads.push(request.key);
+          if (refused.code !== undefined) throw s3Error(refused.code);
           return files.getObject(request);
         };
       }
@@ -99,7 +102,7 @@ async function setUp(t: TestContext) {
     return opened.envelope.kekName;
   };
   const refuse = (code: KeyErrorCode | undefined): void => old.fail(code);
-  return { open, refuse, renewed, reads, putRecord, beside: await seal('new') };
+  return { open, refuse, refused, renewed, reads, putRecord, beside: await seal('new') };
 }
 
 function recordOf(envelope: Envelope): Uint8Array {
@@ -134,6 +137,15 @@ describe('a stored object', () => {
       await assert.rejects(open(), { code });
     }
     assert.deepEqual(reads, []);
+  });
+
+  it('says what its key says where the backend denies the envelope beside it, and what the backend says else', async (t) => {
+    const { open, refuse, refused } = await setUp(t);
+    refuse('not_found');
+    refused.code = 'AccessDenied';
+    await assert.rejects(open(), { code: 'not_found' });
+    refused.code = 'SlowDown';
+    await assert.rejects(open(), { code: 'SlowDown' });
   });
 
   it('takes the envelope that a later rewrap left, once the one it knew is refused', async (t) => {
