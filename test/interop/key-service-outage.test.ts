@@ -1,18 +1,29 @@
 /** Vault dies under load, stays away past `offlineTtl`, and comes back; and what is said of it holds no secret. */
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startBackend } from './support/backends.ts';
 import { Gateway } from './support/gateway.ts';
 import { KeyServiceProxy } from './support/key-service-proxy.ts';
+import { run } from './support/processes.ts';
 import { loadClient, told } from './support/s3-load.ts';
 import { ownWorkspace } from './support/site.ts';
+import { repository } from './support/tools.ts';
 import { VaultServer } from './support/vault-server.ts';
 import { until } from './support/workspace.ts';
 
 const ttlMs = 1000;
 const offlineTtlMs = 6000;
+/** Whose secret is one of those that nothing may show. */
+const operator = {
+  accessKeyId: 'OPERATOR',
+  secretAccessKey: 'known-secret-of-the-operator',
+  allow: [{ actions: ['read'] }],
+};
 const unavailable = /^503 \d+ KeyUnavailable$/;
 
 interface Outcome {
@@ -142,7 +153,7 @@ describe('Vault dies under load', () => {
   });
 });
 
-describe('logs, metrics, /ready and errors', () => {
+describe('logs, metrics, /ready, errors and audit events', () => {
   const workspace = ownWorkspace();
 
   test('hold neither tokens nor secret ids nor keys, whatever fails', async () => {
@@ -174,15 +185,29 @@ describe('logs, metrics, /ready and errors', () => {
       encryption: { key },
     }));
     const backend = await startBackend('embedded', workspace);
+    const operatorsPlace = await workspace.folder('operator');
+    const auditFile = join(operatorsPlace, 'audit.jsonl');
     const settings = {
       keys,
       policies,
+      audit: { sinks: [{ type: 'stdout' }, { type: 'file', file: auditFile }] },
       telemetry: { logLevel: 'trace' },
       dataKeyCache: { ttl: '0s', offlineTtl: '0s' },
     };
     const gateway = await Gateway.start({ workspace, backend, settings });
     using client = loadClient(gateway);
     const seen: string[] = [];
+    /** What an operator sees who tries to rotate each of them. */
+    const rotateAll = async (): Promise<void> => {
+      await writeFile(join(operatorsPlace, 'gateway.yaml'), JSON.stringify({ ...settings, credentials: [operator] }));
+      for (const key of Object.keys(keys)) {
+        const args = [join(repository, 'bin/s3eg.mjs'), 'keys', 'rotate', '--key', key, '--config', 'gateway.yaml'];
+        const env = { PATH: '/usr/bin:/bin', HOME: operatorsPlace };
+        const { code, stdout, stderr } = await run({ program: execPath, args, cwd: operatorsPlace, env });
+        assert.notEqual(code, 0, key);
+        seen.push(stdout, stderr);
+      }
+    };
     const tryAll = async (): Promise<void> => {
       for (const key of Object.keys(keys)) {
         await client.createBucket(`${key}-bucket`);
@@ -196,6 +221,7 @@ describe('logs, metrics, /ready and errors', () => {
       for (const path of ['/ready', '/metrics']) seen.push((await gateway.admin(path)).text);
     };
     await tryAll();
+    await rotateAll();
     await vault.ok('DELETE', 'sys/policies/acl/gateway');
     await tryAll();
     await vault.seal();
@@ -204,14 +230,29 @@ describe('logs, metrics, /ready and errors', () => {
     await sleep(2100); // `/ready` stands for two seconds.
     await tryAll();
     await gateway.stop();
-    seen.push(gateway.output);
+    seen.push(gateway.output, await readFile(auditFile, 'utf8'));
 
     const everything = seen.join('\n');
+    for (const key of Object.keys(keys)) {
+      for (const event of ['key_unusable', 'key_rotation_failed']) {
+        const line = new RegExp(`"event":"${event}".*"key_name":"${key}"`);
+        assert.match(seen.at(-1) ?? '', line, 'in the file');
+        assert.match(seen.slice(0, -1).join('\n'), line, 'on standard output, or an operator’s standard error');
+      }
+    }
     for (const sign of ['is sealed', 'does not let the gateway', 'KeyUnavailable', 's3eg_key_operations_total']) {
       assert.ok(everything.includes(sign), `the failures are not told: ${sign}`);
     }
     assert.ok(proxy.seenKeys.size >= 4, 'keys passed to be wrapped');
-    const secrets = [secretId, token, 'hvs.known-secret-token', known, vault.rootToken, ...proxy.seenKeys];
+    const secrets = [
+      secretId,
+      token,
+      'hvs.known-secret-token',
+      known,
+      operator.secretAccessKey,
+      vault.rootToken,
+      ...proxy.seenKeys,
+    ];
     for (const secret of secrets) {
       for (const form of [
         secret,
