@@ -14,7 +14,8 @@ if (files.length === 0) {
 }
 const seed = process.env['S3EG_TEST_SEED'] === undefined ? [] : ['--import', './test/support/known-seed.ts'];
 // Node would leave a core free; what the tests without servers wait for is rarely that. The others load all cores by themselves.
-const concurrency = folders.includes('unit') ? [`--test-concurrency=${Math.max(2, availableParallelism() - 1)}`] : [];
+const isLight = folders.every((folder) => ['unit', 'contract', 'e2e'].includes(folder));
+const concurrency = isLight ? [`--test-concurrency=${Math.max(2, availableParallelism() - 1)}`] : [];
 const options = [...seed, ...concurrency, '--test', '--test-reporter=spec'];
 const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' });
 process.exit(status ?? 1);

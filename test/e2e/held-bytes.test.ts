@@ -73,10 +73,10 @@ describe('bytes that are held in memory', () => {
     }
     const stuck = await settled();
     const grown = (await residentBytes()) - before;
-    // Each would hold up to 512 KiB for itself.
-    assert.ok(stuck > 0 && stuck < 100 * mebibyte, `${stuck} bytes for ${readers} readers`);
-    // Bun gives memory back later.
-    assert.ok(grown < (chosenRuntime === 'bun' ? 320 : 160) * mebibyte, `${grown} bytes more are resident`);
+    // Each would hold up to 512 KiB for itself. Bun copies what is written, and gives memory back later.
+    const most = chosenRuntime === 'bun' ? { held: 128, resident: 512 } : { held: 100, resident: 160 };
+    assert.ok(stuck > 0 && stuck < most.held * mebibyte, `${stuck} bytes for ${readers} readers`);
+    assert.ok(grown < most.resident * mebibyte, `${grown} bytes more are resident`);
     leave();
     await comesToZero();
   });

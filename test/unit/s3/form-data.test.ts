@@ -19,10 +19,8 @@ async function encode(entries: readonly (readonly [string, string | Uint8Array<A
     else form.append(name, new File([value], 'a b.bin'));
   }
   const response = new Response(form);
-  return {
-    body: Buffer.from(await response.arrayBuffer()),
-    contentType: response.headers.get('content-type') ?? '',
-  };
+  const contentType = response.headers.get('content-type') ?? '';
+  return { body: Buffer.from(await response.arrayBuffer()), contentType };
 }
 
 // oxlint-disable-next-line require-await -- a stream that never waits

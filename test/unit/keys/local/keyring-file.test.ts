@@ -91,7 +91,7 @@ test('a keyring that is there stays as it is', async (t) => {
   await symlink(join(directory, 'elsewhere.json'), linked);
   await createKeyring(linked, () => assert.fail('asked for a content'));
   assert.match((await refusal(readKeyring(linked))).message, /does not exist/);
-  assert.deepEqual(await readdir(directory), ['keyring.json', 'linked.json']);
+  assert.deepEqual((await readdir(directory)).toSorted(), ['keyring.json', 'linked.json']);
 });
 
 test('of many who make it at once one wins; who looks meanwhile sees nothing or the whole', async (t) => {
@@ -197,7 +197,9 @@ test('a link to the keyring stays a link when the keyring is changed', async (t)
   await changeKeyring(file, () => ({ content: next, result: undefined }));
   assert.equal(await readFile(target, 'utf8'), next);
   assert.deepEqual(
-    (await readdir(directory, { withFileTypes: true })).map((entry) => [entry.name, entry.isSymbolicLink()]),
+    (await readdir(directory, { withFileTypes: true }))
+      .map((entry) => [entry.name, entry.isSymbolicLink()] as const)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1)),
     [
       ['keyring.json', true],
       ['secret.json', false],
@@ -218,7 +220,7 @@ test('a change waits for the one before it, and says which lock stays in its way
     return true;
   });
   assert.deepEqual(
-    await readdir(directory),
+    (await readdir(directory)).toSorted(),
     ['keyring.json', 'keyring.json.lock'],
     'a lock of others is not taken away',
   );
