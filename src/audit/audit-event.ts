@@ -20,7 +20,10 @@ export const auditFields = {
   shard: { kind: 'label', says: 'Which part of all keys, `i/n`.' },
   dry_run: { kind: 'flag', says: 'Whether nothing was changed.' },
   objects: { kind: 'count', says: 'Objects that it concerns.' },
-  old_versions: { kind: 'count', says: 'Old versions of objects.' },
+  old_versions: {
+    kind: 'count',
+    says: 'Old versions of objects; of a rewrap those that got a new envelope beside them.',
+  },
   uploads: { kind: 'count', says: 'Uploads in progress.' },
   rewrapped: { kind: 'count', says: 'Objects that were, or would be, brought under the current version.' },
   current: { kind: 'count', says: 'Objects that were under it already.' },
@@ -134,7 +137,7 @@ export const auditEvents = {
   rewrap_finished: {
     says: 'It is through; `incomplete`: not with every object.',
     outcomes: ['ok', 'incomplete'],
-    fields: [...bucketFields, 'rewrapped', 'current', 'locked', 'failed'],
+    fields: [...bucketFields, 'rewrapped', 'current', 'old_versions', 'locked', 'failed'],
   },
   rewrap_failed: {
     says: 'It ended before it was through; `stopped`: by a signal.',

@@ -140,8 +140,8 @@ export function destructionStep(counted: AuditEventFields<'key_destruction_count
 export function rewrapStep(place: AuditEventFields<'rewrap_started'>): AuditedStep<RewrapReport> {
   return {
     started: { event: 'rewrap_started', outcome: 'begun', ...place },
-    finished: ({ ok, outcomes, locked, failed }) => {
-      const counts = { rewrapped: outcomes.rewrapped, current: outcomes.current, locked, failed };
+    finished: ({ ok, outcomes, oldVersionsRewrapped: old_versions, locked, failed }) => {
+      const counts = { rewrapped: outcomes.rewrapped, current: outcomes.current, old_versions, locked, failed };
       return { event: 'rewrap_finished', outcome: ok ? 'ok' : 'incomplete', ...place, ...counts };
     },
     failed: ({ error_code }) => {
