@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { runtimeProgram } from '../../support/runtimes.ts';
+import { chosenRuntime, runtimeProgram, type RuntimeName } from '../../support/runtimes.ts';
 import { startArguments } from '../../support/start-command.ts';
 import type { Backend, S3Access } from './backends.ts';
 import { Daemon, type Command } from './processes.ts';
@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly proxiedBy?: string;
   /** Sections of the configuration file; without it all is as it comes. */
   readonly settings?: Readonly<Record<string, object>>;
+  /** What it runs on, where that is not what S3EG_RUNTIME says. */
+  readonly runtime?: RuntimeName;
   /** Further environment variables. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -114,14 +116,9 @@ export class Gateway implements AsyncDisposable {
   /** Starts it again, on the same port, with all that it left on disk. */
   async restart(): Promise<void> {
     this.#earlierLogs.push(this.#process.stdout);
-    const { args, env, folder } = this.#launched;
+    const { program, args, env, folder } = this.#launched;
     const { port } = new URL(this.access.endpoint);
-    this.#process = await startProcess({
-      program: runtimeProgram(),
-      args,
-      cwd: folder,
-      env: { ...env, S3EG_LISTEN_PORT: port },
-    });
+    this.#process = await startProcess({ program, args, cwd: folder, env: { ...env, S3EG_LISTEN_PORT: port } });
   }
 
   /** Asks it to drain and end; gives the exit code. */
@@ -136,6 +133,7 @@ export class Gateway implements AsyncDisposable {
 
 interface Launched {
   readonly folder: string;
+  readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly dataDir: string;
@@ -151,15 +149,11 @@ async function launch(options: GatewayOptions): Promise<Launched> {
   if (keyring !== undefined) await copyFile(keyring, join(dataDir, 'keyring.json'));
   const args = await configuration(folder, options);
   const env = { PATH: '/usr/bin:/bin', HOME: folder, S3EG_ADMIN_PORT: '0', S3EG_DATA_DIR: dataDir, ...options.env };
-  const process = await startProcess({
-    program: runtimeProgram(),
-    args,
-    cwd: folder,
-    env: { ...env, S3EG_LISTEN_PORT: '0' },
-  });
+  const program = runtimeProgram(options.runtime);
+  const process = await startProcess({ program, args, cwd: folder, env: { ...env, S3EG_LISTEN_PORT: '0' } });
   const endpoint = addressIn(process, 'gateway started');
   const credentials = await credentialsIn(join(dataDir, 'credentials.json'));
-  return { folder, args, env, dataDir, process, access: { endpoint, ...credentials } };
+  return { folder, program, args, env, dataDir, process, access: { endpoint, ...credentials } };
 }
 
 /** The embedded store is where the data directory is. */
@@ -169,12 +163,13 @@ function dataDirOf({ name, root }: Backend, folder: string): string {
 
 /** Nothing but the backend is configured unless a test asks for more: the defaults are what is tested. */
 async function configuration(folder: string, options: GatewayOptions): Promise<readonly string[]> {
-  const { backend, proxiedBy, settings = {} } = options;
+  const { backend, proxiedBy, settings = {}, runtime = chosenRuntime } = options;
+  const start = startArguments(undefined, runtime);
   const sections = { ...backends(backend, proxiedBy), ...settings };
-  if (Object.keys(sections).length === 0) return startArguments();
+  if (Object.keys(sections).length === 0) return start;
   const file = join(folder, 'gateway.yaml');
   await writeFile(file, JSON.stringify(sections));
-  return [...startArguments(), '--config', file];
+  return [...start, '--config', file];
 }
 
 /** The embedded store is there without being configured. */
