@@ -1,4 +1,4 @@
-/** The gateway with its keys in a local keyring, in Vault, and in two stand-ins for AWS KMS. */
+/** The gateway with its keys in a local keyring, in Vault, in a namespace of OpenBao, and in two stand-ins for AWS KMS. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { VaultServer } from './support/vault-server.ts';
 import { digest, fileDigest } from './support/workspace.ts';
 
 const mebibyte = 1024 * 1024;
-const names = ['local', 'vault', 'moto', 'local-kms'] as const;
+const names = ['local', 'vault', 'openbao', 'moto', 'local-kms'] as const;
 
 type Name = (typeof names)[number];
 
@@ -72,27 +72,45 @@ const kmsEnvironment = {
 const forms: Readonly<Record<Name, { readonly version: RegExp; readonly bytes: number | undefined }>> = {
   local: { version: /^1$/, bytes: 72 },
   vault: { version: /^1$/, bytes: 60 },
+  openbao: { version: /^1$/, bytes: 60 },
   // The forms of KMS ciphertexts are not documented, and each implementation has its own.
   moto: { version: /^arn:aws:kms:eu-central-1:\d{12}:key\/[0-9a-f-]{36}$/, bytes: undefined },
   'local-kms': { version: /^arn:aws:kms:eu-central-1:\d{12}:key\/[0-9a-f-]{36}$/, bytes: undefined },
 };
+
+/** As docs/KMS_COMPATIBILITY.md says it: an AppRole with the policy of that page and no more. */
+async function vaultSection(server: VaultServer): Promise<object> {
+  await server.createKey('s3eg');
+  await server.usePolicy('gateway', 's3eg', 'Vault policy of the gateway');
+  const { roleId, secretId } = await server.appRole('gateway', ['gateway']);
+  return {
+    type: 'vault-transit',
+    address: server.address,
+    key: 's3eg',
+    ...(server.namespace === undefined ? {} : { namespace: server.namespace }),
+    auth: { method: 'approle', roleId, secretId },
+  };
+}
 
 describe('the gateway with each kind of key', () => {
   const workspace = ownWorkspace();
   let backend: Server;
   let agent: S3Agent;
   let vault: VaultServer;
+  let openBao: VaultServer;
   const gateways = new Map<Name, Gateway>();
   const sections = new Map<Name, object>([['local', { type: 'local', file: 'keyring.json' }]]);
   const kms = new Map<Name, KmsServer>();
 
   before(async () => {
-    [backend, agent, vault] = await Promise.all([
+    [backend, agent, vault, openBao] = await Promise.all([
       startServer('minio', workspace),
       S3Agent.start(workspace),
       VaultServer.start(workspace),
+      VaultServer.start(workspace, { product: 'openbao', namespace: 'team/storage' }),
     ]);
-    sections.set('vault', await vaultSection());
+    sections.set('vault', await vaultSection(vault));
+    sections.set('openbao', await vaultSection(openBao));
     for (const name of ['moto', 'local-kms'] as const) sections.set(name, await kmsSection(name));
     for (const [name, key] of sections) {
       const env = kmsEnvironment;
@@ -102,19 +120,6 @@ describe('the gateway with each kind of key', () => {
       gateways.set(name, await Gateway.start({ workspace, backend, env, settings }));
     }
   });
-
-  /** As docs/KMS_COMPATIBILITY.md says it: an AppRole with the policy of that page and no more. */
-  async function vaultSection(): Promise<object> {
-    await vault.createKey('s3eg');
-    await vault.usePolicy('gateway', 's3eg', 'Vault policy of the gateway');
-    const { roleId, secretId } = await vault.appRole('gateway', ['gateway']);
-    return {
-      type: 'vault-transit',
-      address: vault.address,
-      key: 's3eg',
-      auth: { method: 'approle', roleId, secretId },
-    };
-  }
 
   async function kmsSection(name: 'moto' | 'local-kms'): Promise<object> {
     const server = await KmsServer.start(name, workspace);
@@ -144,7 +149,7 @@ describe('the gateway with each kind of key', () => {
     });
   }
 
-  for (const name of ['vault', 'moto', 'local-kms'] as const) {
+  for (const name of ['vault', 'openbao', 'moto', 'local-kms'] as const) {
     test(`opens without the gateway, with s3eg decrypt and by hand: ${name}`, async () => {
       const cwd = await workspace.folder('offline');
       const [stored, config, output] = ['stored.bin', 'keys.json', 'output'].map((file) => join(cwd, file));
@@ -175,7 +180,10 @@ describe('the gateway with each kind of key', () => {
     if (server !== undefined) return await server.decrypt(keyVersion, wrappedBucketKey, { policy: 'tenant', bucket });
     const context = Buffer.from(`\0\u0006tenant\0${String.fromCharCode(bucket.length)}${bucket}`).toString('base64');
     const ciphertext = `vault:v${keyVersion}:${wrappedBucketKey.toString('base64')}`;
-    const { data } = await vault.ok('POST', 'transit/decrypt/s3eg', { ciphertext, associated_data: context });
+    const { data } = await (name === 'openbao' ? openBao : vault).ok('POST', 'transit/decrypt/s3eg', {
+      ciphertext,
+      associated_data: context,
+    });
     return Buffer.from(String(data?.['plaintext']), 'base64');
   }
 
