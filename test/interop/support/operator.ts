@@ -81,9 +81,9 @@ export class Operator {
     return current;
   }
 
-  /** Takes a version out of use. */
+  /** Takes a version out of use, at once: nobody must be writing. */
   async retire(keyVersion: string): Promise<void> {
-    const { code, stderr } = await this.s3eg('keys', 'retire', '--key', 'local', '--key-version', keyVersion);
+    const { code, stderr } = await this.s3eg('keys', 'retire', '--key', 'local', '--key-version', keyVersion, '--now');
     assert.equal(code, 0, stderr);
   }
 
