@@ -71,7 +71,7 @@ ${fieldTable(auditFields)}
 ## Who sees what
 
 Each gateway and each command tells what it does itself. Of several replicas with one schedule, one writes \`key_rotation_started\` and
-\`key_rotation_finished\`, the others \`key_rotation_skipped\`; every one that uses the key writes \`key_version_taken_up\` when it finds the
+\`key_rotation_finished\`, the others \`key_rotation_skipped\`; every process of theirs that uses the key, each worker too, writes \`key_version_taken_up\` when it finds the
 new version, also where somebody rotated in the key service. \`key_unusable\` and \`key_usable\` are noticed when \`/ready\` is asked, which
 balancers and orchestrators do all the time. Rotations in AWS KMS or Vault themselves, by whomever, are in their own audit logs.
 `;
