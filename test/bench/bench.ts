@@ -30,12 +30,13 @@ async function measuredOrRead(options: BenchOptions): Promise<Run> {
 }
 
 async function measureChosen(options: BenchOptions): Promise<Run> {
-  const { rounds, isQuick, against, soakMs } = options;
+  const { rounds, isQuick, against, settings: yaml, soakMs } = options;
   const settings = {
     rounds,
     isQuick,
     soakMinutes: soakMs / 60_000,
     ...(against === undefined ? {} : { against: against.name }),
+    ...(yaml === undefined ? {} : { settings: yaml }),
   };
   const samples: Sample[] = [];
   for (const [scenario, loads] of choose(options.only)) {
@@ -79,7 +80,7 @@ async function profile(options: BenchOptions): Promise<void> {
 
 /** Runs something with a folder and servers of its own. */
 async function inFolder<T>(
-  { rounds, isQuick, against, soakMs }: BenchOptions,
+  { rounds, isQuick, against, settings, soakMs }: BenchOptions,
   name: string,
   loads: readonly string[],
   run: (bench: Bench) => Promise<T>,
@@ -93,6 +94,7 @@ async function inFolder<T>(
     rounds,
     isQuick,
     ...(against === undefined ? {} : { against }),
+    ...(settings === undefined ? {} : { settings }),
     soakMs,
     isWanted: (load) => loads.includes(load),
     progress: (text) => console.error(`${name}: ${text}`),

@@ -24,11 +24,12 @@ export interface GatewayOptions {
 }
 
 /** In what a second gateway differs from that of this checkout. */
-export type Variant = Pick<GatewayOptions, 'name' | 'checkout' | 'runtime'>;
+export type Variant = Pick<GatewayOptions, 'name' | 'checkout' | 'runtime' | 'settings'>;
 
-/** The variant that a runtime's name means, or the folder of a checkout. */
+/** The variant that a runtime's name means, settings in YAML (`workers: 2`), or the folder of a checkout. */
 export function variantOf(text: string): Variant {
   if (isRuntimeName(text)) return { name: otherGateway(`on ${text}`), runtime: text };
+  if (text.includes(': ')) return { name: otherGateway(`with ${text}`), settings: text };
   const checkout = resolve(text);
   return { name: otherGateway(`of ${checkout}`), checkout };
 }
@@ -65,7 +66,7 @@ function configuration({ backend, settings = '' }: GatewayOptions): string {
   if (backend === undefined) return settings;
   const endpoint = `http://${backend.host}:${backend.port}`;
   const credentials = JSON.stringify(backend.credentials);
-  return `backends:\n  minio: { type: s3, endpoint: "${endpoint}", credentials: ${credentials} }\n${settings}`;
+  return `backends:\n  minio: { type: s3, endpoint: "${endpoint}", credentials: ${credentials} }\n${settings}\n`;
 }
 
 function portIn(log: string): number {

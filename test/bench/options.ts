@@ -8,7 +8,9 @@ export const help = `npm run bench -- [options]
   --only A,B         names of scenarios, or parts of names of loads; "all" for those too that take long
   --rounds N         how often each load is measured on each target (default 5, quick 2)
   --quick            less of everything
-  --against WHAT     measure another gateway in the same rounds: the folder of a checkout, or the runtime bun or node24
+  --against WHAT     measure another gateway in the same rounds: the folder of a checkout, the runtime bun or
+                     node24, or settings in YAML, such as "crypto: { threads: 0 }"
+  --settings YAML    for the configuration of every gateway, such as "workers: 2"
   --minutes N        length of the soak (default 10)
   --profile          no measurement: flame graphs, and what the CPU time of each load goes into
   --write-docs       keep the results in docs/performance and make docs/PERFORMANCE.md anew
@@ -23,6 +25,8 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly isQuick: boolean;
   readonly against?: Variant;
+  /** Sections of the configuration, in YAML. */
+  readonly settings?: string;
   readonly soakMs: number;
   readonly mode: 'help' | 'measure' | 'profile' | 'compare' | 'write-baseline';
   readonly writesDocs: boolean;
@@ -39,6 +43,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       against: { type: 'string' },
+      settings: { type: 'string' },
       minutes: { type: 'string', default: '10' },
       profile: { type: 'boolean', default: false },
       'write-docs': { type: 'boolean', default: false },
@@ -59,6 +64,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     rounds: positive('--rounds', values.rounds ?? (isCheck ? '3' : isQuick ? '2' : '5')),
     isQuick,
     ...(values.against === undefined ? {} : { against: variantOf(values.against) }),
+    ...(values.settings === undefined ? {} : { settings: values.settings }),
     soakMs: positive('--minutes', values.minutes) * 60_000,
     mode,
     writesDocs: values['write-docs'],

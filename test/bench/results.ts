@@ -53,14 +53,14 @@ export const subject = 'gateway';
 /** The same, bound to one core. */
 export const oneCore = 'gateway, one core';
 
-/** What a gateway `of` another checkout or `on` another runtime is called. */
-export function otherGateway(what: `of ${string}` | `on ${string}`): string {
+/** What a gateway `of` another checkout, `on` another runtime or `with` other settings is called. */
+export function otherGateway(what: `of ${string}` | `on ${string}` | `with ${string}`): string {
   return `gateway ${what}`;
 }
 
 /** Whether a target is one. */
 export function isOtherGateway(target: string): boolean {
-  return /^gateway o[fn] /.test(target);
+  return /^gateway (of|on|with) /.test(target);
 }
 
 /** Describes this machine, this checkout and MinIO's program beside the samples. */

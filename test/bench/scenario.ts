@@ -14,8 +14,10 @@ export interface Bench {
   readonly rounds: number;
   /** A first look: less of everything. */
   readonly isQuick: boolean;
-  /** Another checkout or runtime, whose gateway is measured beside this one's. */
+  /** Another gateway, which is measured beside this one. */
   readonly against?: Variant;
+  /** Sections for the configuration of every gateway, in YAML. */
+  readonly settings?: string;
   /** Length of the soak. */
   readonly soakMs: number;
   /** Chooses among the loads of a scenario that has several. */
@@ -55,7 +57,8 @@ export async function startBackend(bench: Bench): Promise<Target> {
 /** A gateway that ends with the scenario, in a folder of its own, with its bucket made. */
 export async function startSubject(bench: Bench, options: GatewayOptions): Promise<Target> {
   const folder = folderOf(bench, options.name);
-  const started = await startGateway(folder, options);
+  const settings = [bench.settings, options.settings].filter((text) => text !== undefined).join('\n');
+  const started = await startGateway(folder, { ...options, ...(settings === '' ? {} : { settings }) });
   bench.stopAtEnd(started);
   // The gateways share the server behind them, not what they store.
   const target = { ...started, bucket: `bench-${basename(folder)}`.slice(0, 63) };
@@ -70,7 +73,13 @@ export function shareKeys(bench: Bench, from: string, to: string): void {
 
 /** Where a gateway's files are. */
 export function folderOf(bench: Bench, target: string): string {
-  return join(bench.folder, target.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-'));
+  return join(
+    bench.folder,
+    target
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .replace(/-$/, ''),
+  );
 }
 
 /** Stores the objects that a load asks for, and compares what comes back. */

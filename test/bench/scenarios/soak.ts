@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { measure, type Load } from '../measure.ts';
-import { peakMemoryBytes, residentMemoryBytes } from '../process-usage.ts';
+import { residentMemoryBytes } from '../process-usage.ts';
 import { subject } from '../results.ts';
 import { startBackend, startSubject, store, type Bench, type Scenario } from '../scenario.ts';
 import { slopeOf } from '../statistics.ts';
@@ -42,7 +42,7 @@ export const soak: Scenario = {
     const settled = points.slice(Math.floor(points.length * settlingShare));
     const figures = {
       memoryBytesPerMinute: slopeOf(settled),
-      peakMemoryBytes: peakMemoryBytes(gateway.pid),
+      peakMemoryBytes: Math.max(...points.map(([, bytes]) => bytes)),
       elapsedMs: bench.soakMs,
     };
     return [{ load: name, target: subject, round: 1, figures }];
