@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import type { Variant } from '../../bench/gateway.ts';
 import { isOtherGateway } from '../../bench/results.ts';
 import { readOptions } from '../../bench/options.ts';
 
+function against(text: string): Variant | undefined {
+  return readOptions(['--against', text]).against;
+}
+
 describe('the options of the benchmark', () => {
   it('compares with a runtime, with other settings, or with another checkout', () => {
-    const against = (text: string): unknown => readOptions(['--against', text]).against;
     assert.deepEqual(against('bun'), { name: 'gateway on bun', runtime: 'bun' });
     assert.deepEqual(against('workers: 2'), { name: 'gateway with workers: 2', settings: 'workers: 2' });
     assert.deepEqual(against('/some/where'), { name: 'gateway of /some/where', checkout: '/some/where' });
     for (const text of ['bun', 'workers: 2', '/some/where']) {
-      assert.ok(isOtherGateway(readOptions(['--against', text]).against?.name ?? ''), text);
+      assert.ok(isOtherGateway(against(text)?.name ?? ''), text);
     }
     assert.ok(!isOtherGateway('gateway, one core'));
   });
