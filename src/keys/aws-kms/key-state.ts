@@ -7,7 +7,8 @@ export function unusable({
   KeySpec: spec,
   DeletionDate: deletion,
 }: KeyMetadata): string | undefined {
-  if (usage !== 'ENCRYPT_DECRYPT' || (spec ?? 'SYMMETRIC_DEFAULT') !== 'SYMMETRIC_DEFAULT') {
+  // AWS KMS names both always; what leaves one out (moto, for keys that were made without a usage) means the default.
+  if ((usage ?? 'ENCRYPT_DECRYPT') !== 'ENCRYPT_DECRYPT' || (spec ?? 'SYMMETRIC_DEFAULT') !== 'SYMMETRIC_DEFAULT') {
     return `is of usage ${usage} and spec ${spec}: a symmetric key for ENCRYPT_DECRYPT is needed`;
   }
   switch (state) {
