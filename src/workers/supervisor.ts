@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Health } from '../base/health.ts';
 import { mergeFamilies, RetiredMetrics } from '../telemetry/metric-merge.ts';
@@ -248,16 +247,15 @@ export class Supervisor {
     this.#dispatch.pause(member.receiver);
     member.process.drain({ idleGraceMs });
     const { drainTimeoutMs } = member.plan.settings.listen;
-    const inTime = new AbortController();
-    const tooLong = sleep(drainTimeoutMs + idleGraceMs + endGraceMs, true, { signal: inTime.signal }).catch(
-      () => false,
-    );
-    if (await Promise.race([member.process.ended.then(() => false), tooLong])) {
-      this.#options.telemetry.killed({ worker: member.seat.worker, pid: member.process.pid });
-      member.process.kill();
-    }
-    inTime.abort();
+    const tooLong = setTimeout(
+      () => {
+        this.#options.telemetry.killed({ worker: member.seat.worker, pid: member.process.pid });
+        member.process.kill();
+      },
+      drainTimeoutMs + idleGraceMs + endGraceMs,
+    ).unref();
     await member.process.ended;
+    clearTimeout(tooLong);
   }
 
   /** Ends the workers beyond a number. */

@@ -26,7 +26,7 @@ export class RawClient {
     });
   }
 
-  static async connect(server: HttpServer): Promise<RawClient> {
+  static async connect(server: Pick<HttpServer, 'address'>): Promise<RawClient> {
     const { host, port } = server.address();
     const socket = connect({ host, port });
     await once(socket, 'connect');

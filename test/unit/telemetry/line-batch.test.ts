@@ -54,6 +54,17 @@ describe('LineBatch', () => {
     );
   });
 
+  it('writes whole lines in pieces that no other process can get into, where others write to the same place', () => {
+    const written: string[] = [];
+    const batch = new LineBatch({ write: (text) => written.push(text), writeLast() {} }, { isShared: true });
+    const lines = Array.from({ length: 60 }, (_, index) => `${index} ${'ü'.repeat(index * 20)}\n`);
+    for (const line of lines) batch.write(line);
+    batch.flush();
+    assert.equal(written.join(''), lines.join(''));
+    assert.ok(written.every((piece) => piece.endsWith('\n') && Buffer.byteLength(piece) <= 4096));
+    assert.ok(written.length < lines.length / 2, `${written.length} pieces`);
+  });
+
   it('loses no line that waits where the process ends by itself, by exit or by an error', () => {
     assert.deepEqual(outputOf(2000, ''), linesTo(2000));
     assert.deepEqual(outputOf(20, 'process.exit(3);'), linesTo(20));
