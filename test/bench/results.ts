@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 
 /** What is measured; the unit is in the name. CPU is that of the target alone, with all its processes and threads. */
@@ -81,9 +82,10 @@ export function describeRun(minio: string, settings: Run['settings'], samples: r
   };
 }
 
+/** The gateway's; what the benchmark writes itself is no change of it. */
 function commit(): string {
   try {
-    const isChanged = git('status', '--porcelain', '--untracked-files=no') !== '';
+    const isChanged = git('status', '--porcelain', '--', ':/src', ':/package-lock.json') !== '';
     return `${git('rev-parse', '--short=12', 'HEAD')}${isChanged ? ' with changes' : ''}`;
   } catch {
     return 'unknown';
@@ -94,7 +96,13 @@ function git(...args: readonly string[]): string {
   return execFileSync('git', args, { encoding: 'utf8', cwd: import.meta.dirname }).trim();
 }
 
+/** Of a release, or of the module that Go built it from, which is in the program itself (`go version -m`). */
 function versionOf(minio: string): string {
   const text = execFileSync(minio, ['--version'], { encoding: 'utf8' });
-  return /RELEASE\.\S+/.exec(text)?.[0] ?? 'unknown';
+  const release = /RELEASE\.\S+/.exec(text)?.[0];
+  if (release !== undefined) return release;
+  const program = readFileSync(minio);
+  const start = program.indexOf('mod\tgithub.com/minio/minio\t');
+  const line = start < 0 ? '' : program.toString('latin1', start, start + 200);
+  return /\t(v[\w.+-]+)\t/.exec(line)?.[1] ?? 'unknown';
 }
