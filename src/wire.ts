@@ -317,6 +317,7 @@ function s3ServerOf(settings: Settings, parts: OpenedParts): Omit<HttpServerOpti
   opened.use(registerProcessMetrics(registry, budget));
   registerKeyMetrics(registry, dataKeys);
   const segmentPool = openSegmentPool(settings.crypto.threads, {
+    bytesPerSecond: parts.crypto.bytesPerSecond[parts.crypto.suite],
     onThreadFailed: (error) => telemetry.logger.error('a crypto thread failed', { reason: error.message }),
   });
   opened.use(segmentPool);

@@ -277,7 +277,8 @@ export const configSchema = z.strictObject({
         .prefault('auto')
         .describe(
           'Threads that encrypt and decrypt parts of large bodies beside the event loop. `auto`: up to 2, used only while the ' +
-            'event loop is busy and other processes leave a core idle. A number: so many, used for every large body; 0: none.',
+            'event loop is busy and other processes leave a core idle, for uploads only where the cipher is slow. A number: so ' +
+            'many, used for every large body; 0: none.',
         ),
     })
     .prefault({})

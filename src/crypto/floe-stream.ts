@@ -3,7 +3,7 @@ import type { ByteStream } from '../base/byte-stream.ts';
 import { ownedStream } from '../base/owned-stream.ts';
 import { FloeError, type FloeDecryptor, type FloeEncryptor } from './floe.ts';
 import { SegmentFlow, type SegmentSource } from './pool/segment-flow.ts';
-import type { SegmentJob } from './pool/segment-job.ts';
+import { sealJob, type SegmentJob } from './pool/segment-job.ts';
 import type { SegmentPool } from './pool/segment-pool.ts';
 
 /**
@@ -45,6 +45,7 @@ export function encryptMessage(encryptor: FloeEncryptor, plaintext: ByteStream, 
 
 /** The segments of a message that is to be encrypted. */
 class PlaintextSegments implements SegmentSource {
+  readonly kind = 'seal';
   readonly segmentSizeBytes: number;
   readonly #encryptor: FloeEncryptor;
   readonly #reader: ByteReader;
@@ -85,7 +86,7 @@ class PlaintextSegments implements SegmentSource {
       return this.#encryptor.task(this.#position + index, segmentBytes, this.#isFinished && index === count - 1);
     });
     this.#position += count;
-    return { kind: 'seal', tasks, pieces };
+    return sealJob(tasks, pieces);
   }
 }
 

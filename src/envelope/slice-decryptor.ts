@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { ByteReader } from '../base/byte-reader.ts';
 import { floeHeaderBytes, type FloeDecryptor } from '../crypto/floe.ts';
 import { SegmentFlow, type SegmentSource } from '../crypto/pool/segment-flow.ts';
-import type { SegmentJob } from '../crypto/pool/segment-job.ts';
+import { openJob, type SegmentJob } from '../crypto/pool/segment-job.ts';
 import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import type { Envelope } from './envelope.ts';
 import { EnvelopeError, authenticated, authenticationFailed } from './envelope-error.ts';
@@ -62,6 +62,7 @@ export class SliceDecryptor implements Disposable {
 
 /** The segments of a plan's slices, which are read one after the other. */
 class SliceSegments implements SegmentSource, Disposable {
+  readonly kind = 'open';
   readonly #secrets: ObjectSecrets;
   readonly #input: SliceDecryptorInput;
   #leftBytes: number;
@@ -114,7 +115,7 @@ class SliceSegments implements SegmentSource, Disposable {
       return authenticated(() => decryptor.task(position, lengthBytes, isLast && slice.finalIncluded));
     });
     this.#advance(slice, count);
-    return { kind: 'open', tasks, pieces };
+    return openJob(tasks, pieces);
   }
 
   dispose(): void {

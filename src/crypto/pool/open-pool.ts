@@ -5,18 +5,32 @@ import { SegmentPool } from './segment-pool.ts';
 
 /** More than two threads are not fed by one event loop: moving bytes costs it about as much as the cipher. */
 const mostAutoThreads = 2;
+/** Of a cipher on one core. Where it is faster, uploads gain little by threads, and cost more (docs/adr/0022-crypto-threads.md). */
+const fastBytesPerSecond = 1.5e9;
+
+/** What a pool is opened for. */
+export interface PoolUse {
+  /** Of the cipher in use, on one core. */
+  readonly bytesPerSecond: number;
+  readonly onThreadFailed: (error: Error) => void;
+}
 
 /**
- * The pool of a process. `auto`: a thread for each core but one, two at most, used by `LoadGate`; a number: so many threads,
- * used for every large body.
+ * The pool of a process. `auto`: a thread for each core but one, two at most, used while `LoadGate` is open, for downloads,
+ * and for uploads too where the cipher is slow; a number: so many threads, used for every large body.
  */
 export function openSegmentPool(
   threads: 'auto' | number,
-  { onThreadFailed }: { readonly onThreadFailed: (error: Error) => void },
+  { bytesPerSecond, onThreadFailed }: PoolUse,
+  cores = availableParallelism(),
 ): SegmentPool {
-  if (threads === 'auto') {
-    const most = Math.min(mostAutoThreads, availableParallelism() - 1);
-    return new SegmentPool({ threads: most, gate: new LoadGate(), onThreadFailed });
+  if (threads !== 'auto') {
+    return new SegmentPool({ threads, gate: { allows: () => true, worked: () => {} }, onThreadFailed });
   }
-  return new SegmentPool({ threads, gate: { allows: () => true, worked: () => {} }, onThreadFailed });
+  return new SegmentPool({
+    threads: Math.min(mostAutoThreads, cores - 1),
+    gate: new LoadGate(cores),
+    onThreadFailed,
+    kinds: bytesPerSecond > fastBytesPerSecond ? ['open'] : ['open', 'seal'],
+  });
 }

@@ -7,6 +7,7 @@ import type { PoolLane, SegmentPool } from './segment-pool.ts';
 
 /** Where the segments of a stream come from. Calls do not overlap. */
 export interface SegmentSource {
+  readonly kind: SegmentJob['kind'];
   /** About how much is still to come. */
   readonly leftBytes: number;
   readonly segmentSizeBytes: number;
@@ -73,7 +74,7 @@ export class SegmentFlow {
 
   async #nextOutputs(): Promise<readonly Uint8Array[] | undefined> {
     while (this.#failure === undefined) {
-      this.#lane ??= this.#pool?.lane(this.#source.leftBytes);
+      this.#lane ??= this.#pool?.lane(this.#source.kind, this.#source.leftBytes);
       if (this.#lane === undefined) return this.#nextHere();
       const result = await this.#nextOfLane(this.#lane);
       // Not asked for a lane again before the event loop has done one: a gate may change its mind at any time.
@@ -131,7 +132,7 @@ export class SegmentFlow {
     const job = await this.#source.job(this.#jobSegments);
     if (this.#isClosed) return;
     if (job === undefined) this.#isEnded = true;
-    else this.#start(lane.run(job) ?? lane.runHere(job), job.tasks.length);
+    else this.#start(lane.run(job) ?? lane.runHere(job), job.lengthsBytes.length);
   }
 
   /** The event loop does one segment itself, and then lets the threads' answers in. */

@@ -1,6 +1,6 @@
 /**
  * Threads that encrypt and decrypt runs of segments beside the event loop, for large streams while cores are idle
- * (docs/adr/0021-crypto-threads.md). There is no queue: what finds no free slot is done on the event loop.
+ * (docs/adr/0022-crypto-threads.md). There is no queue: what finds no free slot is done on the event loop.
  */
 import { handOver } from '../../base/chunk-memory.ts';
 import { MemoryShelf } from './memory-shelf.ts';
@@ -25,12 +25,14 @@ export interface PoolGate {
   worked(busyMs: number): void;
 }
 
-/** What comes after `onThreadFailed` is for tests. */
+/** What comes after `kinds` is for tests. */
 export interface SegmentPoolOptions {
   /** 0: nothing is ever done on threads. */
   readonly threads: number;
   readonly gate: PoolGate;
   readonly onThreadFailed?: (error: Error) => void;
+  /** What threads are for; default: both. */
+  readonly kinds?: readonly SegmentJob['kind'][];
   /** Streams with less to come are left to the event loop. */
   readonly leastStreamBytes?: number;
   /** What goes to a thread at a time. */
@@ -82,7 +84,7 @@ export class SegmentPool implements AsyncDisposable {
 
   /** Runs of segments that one stream may have under way: those of all slots, and as many as the event loop helps with. */
   get laneDepth(): number {
-    return this.#options.threads * slotsPerThread + 1;
+    return this.#options.threads * slotsPerThread + 2;
   }
 
   get stats(): PoolStats {
@@ -97,7 +99,8 @@ export class SegmentPool implements AsyncDisposable {
   }
 
   /** The way to the threads for a stream with so much to come, if they would help it now; no more of them than threads. */
-  lane(leftBytes: number): PoolLane | undefined {
+  lane(kind: SegmentJob['kind'], leftBytes: number): PoolLane | undefined {
+    if (this.#options.kinds?.includes(kind) === false) return undefined;
     if (leftBytes <= 0 || leftBytes < (this.#options.leastStreamBytes ?? defaultLeastStreamBytes)) return undefined;
     if (this.#lanes.size >= this.#options.threads || !this.isWanted()) return undefined;
     const lane = new PoolLane({
@@ -231,7 +234,7 @@ export class PoolLane {
   run(job: SegmentJob): Promise<JobResult> | undefined {
     const place = this.#isClosed ? undefined : this.#pool.place();
     if (place === undefined) return undefined;
-    const lengths = job.tasks.map(({ lengthBytes }) => outputBytes(job.kind, lengthBytes));
+    const lengths = job.lengthsBytes.map((lengthBytes) => outputBytes(job.kind, lengthBytes));
     const memory = lengths.flatMap((lengthBytes) => this.#pool.memory(lengthBytes) ?? []);
     this.#running.add(place);
     return this.#await(place, place.thread.run(place.slot, job, memory));

@@ -6,6 +6,7 @@ import type { ByteStream } from '../../../../src/base/byte-stream.ts';
 import { handOver } from '../../../../src/base/chunk-memory.ts';
 import { encryptMessage } from '../../../../src/crypto/floe-stream.ts';
 import { FloeEncryptor } from '../../../../src/crypto/floe.ts';
+import type { SegmentJob } from '../../../../src/crypto/pool/segment-job.ts';
 import type { SegmentPool } from '../../../../src/crypto/pool/segment-pool.ts';
 import { SecretBytes } from '../../../../src/crypto/secret-bytes.ts';
 import { collect, patternBytes, streamOf } from '../floe-support.ts';
@@ -22,6 +23,18 @@ async function encrypt(pool: SegmentPool, plaintextBytes: number): Promise<Buffe
   using sealing = encryptor();
   return await collect(encryptMessage(sealing, streamOf(patternBytes(plaintextBytes), 500), { pool, plaintextBytes }));
 }
+
+/** A job that is done at once. */
+const noSegments: SegmentJob = {
+  kind: 'open',
+  suite: 'aes-256-gcm',
+  keys: [],
+  firstPosition: 0,
+  lengthsBytes: [],
+  isFinal: false,
+  nonces: new Uint8Array(),
+  pieces: [],
+};
 
 /** Ends only when it is left. */
 async function* endless(chunkBytes: number): ByteStream & AsyncGenerator<Uint8Array> {
@@ -63,16 +76,16 @@ describe('a cancelled stream', () => {
 describe('the bounds of a pool', () => {
   it('are a lane for each thread, two jobs for each thread, and a depth for each lane', async () => {
     await using pool = await readyPool({ threads: 2 });
-    const [first, second, third] = [pool.lane(100), pool.lane(100), pool.lane(100)];
+    const [first, second, third] = [pool.lane('seal', 100), pool.lane('seal', 100), pool.lane('seal', 100)];
     assert.ok(first !== undefined && second !== undefined);
     assert.equal(third, undefined);
     first.close();
-    assert.ok(pool.lane(100) !== undefined, 'a lane that was closed is free again');
-    assert.equal(first.run({ kind: 'open', tasks: [], pieces: [] }), undefined, 'and takes no more jobs');
+    assert.ok(pool.lane('seal', 100) !== undefined, 'a lane that was closed is free again');
+    assert.equal(first.run(noSegments), undefined, 'and takes no more jobs');
     assert.equal(first.isWanted, false);
     const answers: Promise<unknown>[] = [];
     for (;;) {
-      const answer = second.run({ kind: 'open', tasks: [], pieces: [] });
+      const answer = second.run(noSegments);
       if (answer === undefined) break;
       answers.push(answer);
     }
@@ -96,8 +109,8 @@ describe('the bounds of a pool', () => {
     await chunks.next();
     await chunks.next();
     await sleep(50);
-    // Three jobs of ten segments, and what was taken; one chunk is looked ahead.
-    assert.ok(read <= (3 * 10 + 10 + 3) * 50, `${read} bytes were read ahead`);
+    // Four jobs of ten segments, and what was taken; one chunk is looked ahead.
+    assert.ok(read <= (4 * 10 + 10 + 3) * 50, `${read} bytes were read ahead`);
     await chunks.return?.();
   });
 
@@ -108,6 +121,14 @@ describe('the bounds of a pool', () => {
     await using none = eagerPool({ threads: 0 });
     await encrypt(none, 5000);
     assert.deepEqual([none.stats.threads, none.stats.poolSegments, none.stats.inlineSegments], [0, 0, 100]);
+  });
+
+  it('and what threads are not for', async () => {
+    await using pool = await readyPool({ kinds: ['open'] });
+    assert.equal(pool.lane('seal', 2 ** 40), undefined);
+    assert.ok(pool.lane('open', 2 ** 40) !== undefined);
+    await encrypt(pool, 5000);
+    assert.equal(pool.stats.poolSegments, 0);
   });
 
   it('and the gate, also in mid-stream', async () => {
@@ -168,9 +189,9 @@ describe('a pool that is closed', () => {
     using sealing = encryptor(65_536);
     const chunks = encryptMessage(sealing, endless(65_536), { pool, plaintextBytes: 2 ** 40 })[Symbol.asyncIterator]();
     await chunks.next();
-    const lane = pool.lane(2 ** 40);
+    const lane = pool.lane('seal', 2 ** 40);
     assert.ok(lane !== undefined);
-    const answer = assert.rejects(Promise.resolve(lane.run({ kind: 'open', tasks: [], pieces: [] })), {
+    const answer = assert.rejects(Promise.resolve(lane.run(noSegments)), {
       name: 'PoolError',
       code: 'closed',
     });
@@ -179,7 +200,7 @@ describe('a pool that is closed', () => {
     lane.close();
     await chunks.return?.();
     assert.equal(pool.isWanted(), false);
-    assert.equal(pool.lane(2 ** 40), undefined);
+    assert.equal(pool.lane('seal', 2 ** 40), undefined);
     assert.deepEqual([pool.stats.threads, pool.stats.lanes], [0, 0]);
   });
 });
