@@ -1,5 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 
+import { isBun } from '../../base/runtime.ts';
 import type { PoolGate } from './segment-pool.ts';
 
 /** How long one measurement lasts; cores count their time in steps of 10 ms. */
@@ -69,7 +70,8 @@ function readLoad(): LoadTimes {
   for (const { times } of cpus()) machineMs += times.user + times.nice + times.sys + times.irq;
   return {
     nowMs: performance.now(),
-    loopMs: performance.eventLoopUtilization().active,
+    // Bun does not tell, so that no thread is asked there.
+    loopMs: isBun ? 0 : performance.eventLoopUtilization().active,
     processMs: (user + system) / 1000,
     machineMs,
   };
