@@ -66,7 +66,7 @@ async function halfPut(gateway: Gateway, key: string, body: Buffer) {
   };
 }
 
-describe('two workers', () => {
+describe('two workers', { concurrency: 2 }, () => {
   it('share connections evenly, and their metrics are one', async () => {
     await using gateway = await started();
     const before = await scrape(gateway);
