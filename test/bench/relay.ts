@@ -26,36 +26,54 @@ class Line {
     this.#bytesPerMs = bytesPerSecond / 1000;
   }
 
-  /** Milliseconds until bytes that enter now come out at the other end. */
+  /** When bytes that enter now come out at the other end. */
   enter(lengthBytes: number): number {
-    const nowMs = performance.now();
-    this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + lengthBytes / this.#bytesPerMs;
-    return this.#freeAtMs - nowMs + this.#delayMs;
+    this.#freeAtMs = Math.max(performance.now(), this.#freeAtMs) + lengthBytes / this.#bytesPerMs;
+    return this.#freeAtMs + this.#delayMs;
+  }
+}
+
+/** What is on its way in one direction of one connection; it comes out in the order in which it went in. */
+class Queue {
+  readonly #waiting: { readonly dueMs: number; readonly act: () => void }[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  add(dueMs: number, act: () => void): void {
+    this.#waiting.push({ dueMs, act });
+    if (this.#timer === undefined) this.#deliver();
+  }
+
+  #deliver(): void {
+    this.#timer = undefined;
+    for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
+      const leftMs = first.dueMs - performance.now();
+      if (leftMs > 0) {
+        this.#timer = setTimeout(() => this.#deliver(), leftMs);
+        return;
+      }
+      this.#waiting.shift();
+      first.act();
+    }
   }
 }
 
 function pipe(from: Socket, to: Socket, line: Line, seen: (chunk: Buffer) => void): void {
+  const queue = new Queue();
   let queuedBytes = 0;
   from.on('data', (chunk: Buffer) => {
     seen(chunk);
     queuedBytes += chunk.length;
     if (queuedBytes > longestQueueBytes) from.pause();
-    const deliver = (): void => {
+    queue.add(line.enter(chunk.length), () => {
       to.write(chunk, () => {
         queuedBytes -= chunk.length;
         if (queuedBytes <= longestQueueBytes) from.resume();
       });
-    };
-    after(line.enter(chunk.length), deliver);
+    });
   });
-  from.on('end', () => after(line.enter(0), () => to.end()));
+  from.on('end', () => queue.add(line.enter(0), () => to.end()));
   from.on('error', () => to.destroy());
-  from.on('close', () => after(line.enter(0), () => to.destroySoon()));
-}
-
-function after(delayMs: number, act: () => void): void {
-  if (delayMs < 0.01) act();
-  else setTimeout(act, delayMs);
+  from.on('close', () => queue.add(line.enter(0), () => to.destroySoon()));
 }
 
 /** Counts the ends of heads, also of those that come in pieces. */

@@ -34,7 +34,9 @@ export function choose(
 ): ReadonlyMap<Scenario, readonly string[]> {
   if (only === undefined) return whole(all.filter(({ isLong = false }) => !isLong));
   if (only === 'all') return whole(all);
-  const parts = only.split(',').map((part) => part.trim().toLowerCase());
+  // Names of loads have commas in them too.
+  const isName = all.some(({ loads }) => loads.some((load) => load.toLowerCase() === only.toLowerCase()));
+  const parts = (isName ? [only] : only.split(',')).map((part) => part.trim().toLowerCase());
   for (const part of parts) {
     if (!all.some((scenario) => chosenBy([part], scenario).length > 0))
       throw new Error(`${part} is no load: ${names(all)}`);

@@ -13,6 +13,10 @@ describe('--only', () => {
     });
   });
 
+  it('takes the whole name of a load though there is a comma in it', () => {
+    assert.deepEqual(namesOf('slow line, 8 MiB get'), { throughput: ['slow line, 8 MiB GET'] });
+  });
+
   it('takes the name of a scenario for that scenario alone', () => {
     assert.deepEqual(Object.keys(namesOf('listing')), ['listing']);
   });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createCipheriv } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, describe, it } from 'node:test';
 
@@ -49,5 +50,17 @@ describe('the relay of the benchmark', () => {
     assert.equal(await answer, heads.join(''));
     assert.ok(performance.now() - sentMs >= 35, 'a round trip takes at least twice the delay of 20 ms');
     assert.equal(await relay.requests(), 3);
+  });
+
+  it('keeps the order of what goes through at a rate, and the rate', async () => {
+    received.length = 0;
+    const socket = connect(relay.port, relay.host);
+    const answer = buffer(socket);
+    // 8 MB there and back at 100 MB/s.
+    const sent = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16)).update(Buffer.alloc(8e6));
+    const startMs = performance.now();
+    socket.end(sent);
+    assert.ok((await answer).equals(sent));
+    assert.ok(performance.now() - startMs >= 150, 'faster than the line');
   });
 });
