@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
@@ -47,6 +49,16 @@ async function reload(gateway: Gateway, change: (config: Record<string, unknown>
   process.kill(gateway.pid, 'SIGHUP');
   await until('the end of a reload', () => outcomes().length > before);
   return String(outcomes().at(-1));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  server.close();
+  await once(server, 'close');
+  return address.port;
 }
 
 /** A PUT of which the first half is sent; `finish` sends the rest and gives the answer. */
@@ -252,8 +264,16 @@ describe('two workers', { concurrency: 2 }, () => {
     assert.deepEqual(load.failures, []);
     assert.deepEqual(workerPids(gateway), before);
     assert.equal(valueOf(await scrape(gateway), 's3eg_reloads_total', { outcome: 'refused' }), 6);
-    assert.equal(await reload(gateway, (config) => ({ ...config, workers: 3 })), 'configuration reloaded');
+    // And a good one is taken still: another worker more, and another port.
+    const moved = { ...listen, port: await freePort() };
+    assert.equal(
+      await reload(gateway, (config) => ({ ...config, workers: 3, listen: moved })),
+      'configuration reloaded',
+    );
     assert.equal(workerPids(gateway).size, 3);
+    using there = new S3Client({ s3: moved });
+    assert.equal((await there.put('bucket', 'moved', 'here')).outcome, '200');
+    await assert.rejects(RawConnection.open(gateway.s3), /ECONNREFUSED/);
   });
 
   it('make keyring and credentials once', async () => {
