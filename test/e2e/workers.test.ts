@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { seededBytes } from './support/bytes.ts';
 import { S3Client, targetOf } from './support/client.ts';
@@ -193,6 +194,25 @@ describe('two workers', { concurrency: 2 }, () => {
       await gateway[Symbol.asyncDispose]();
     });
   }
+
+  it('end at once after a second Ctrl-C', async () => {
+    const gateway = await started();
+    const { connection } = await halfPut(gateway, 'cut', seededBytes('cut', 2_000_000));
+    await until('the PUT to run', async () => valueOf(await scrape(gateway), 's3eg_requests_in_flight') === 1);
+    const pids = [...workerPids(gateway).values()];
+    const interrupt = (): void => {
+      // The worker that has nothing to do is gone after the first one.
+      for (const pid of [...pids, gateway.pid].filter(isAlive)) process.kill(pid, 'SIGINT');
+    };
+    interrupt();
+    await until('/ready to say it', async () => (await readiness(gateway)).status === 503);
+    await sleep(600); // What comes sooner is the same Ctrl-C.
+    interrupt();
+    assert.equal((await gateway.process.ended).code, 130);
+    await until('the end of the workers', () => !pids.some(isAlive));
+    await connection.closed();
+    await rm(gateway.directory, { recursive: true, force: true });
+  });
 
   it('take another configuration under load: no request fails, and the new policy holds', async () => {
     await using gateway = await started();
