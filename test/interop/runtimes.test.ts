@@ -53,39 +53,11 @@ describe('runtimes', () => {
     for (const reader of runtimes) for (const writer of runtimes) await readAll(clientOn(reader), writer);
   });
 
-  async function write(client: S3Client, name: string): Promise<void> {
-    for (const [kind, body] of Object.entries(contents)) {
-      if (kind !== 'multipart') await client.put(bucket, `${name}/${kind}`, body, { Metadata: { by: name } });
-    }
-    const upload = await client.createUpload(bucket, `${name}/multipart`, { Metadata: { by: name } });
-    const named = [await client.uploadPart(upload, 2, parts[1]), await client.uploadPart(upload, 1, parts[0])];
-    await client.complete(upload, named);
-  }
-
-  async function readAll(client: S3Client, writer: string): Promise<void> {
-    const listed = await client.list(bucket, { Prefix: `${writer}/` });
-    assert.deepEqual(
-      listed.map(({ Key, Size }) => [Key, Size]),
-      Object.keys(contents)
-        .toSorted()
-        .map((kind) => [`${writer}/${kind}`, contents[kind]?.length]),
-    );
-    for (const [kind, body] of Object.entries(contents)) {
-      const got = await client.get(bucket, `${writer}/${kind}`);
-      assert.deepEqual([got.Body.sha256, got.Body.broken, got.Metadata['by']], [digest(body), null, writer], kind);
-      if (body.length === 0) continue;
-      const from = Math.floor(body.length / 2);
-      const range = await client.get(bucket, `${writer}/${kind}`, { Range: `bytes=${from}-` });
-      assert.equal(range.Body.sha256, digest(body.subarray(from)), `the end of ${kind}`);
-    }
-  }
-
   test('without the cipher of an object give nothing of it', async () => {
     const writer = await replica('node', { crypto: { suite: 'chacha20-poly1305' } });
     const body = plaintext('chacha', 300_000);
     await writer.put(bucket, 'chacha', body);
     assert.equal((await clientOn('node24').get(bucket, 'chacha')).Body.sha256, digest(body));
-    const refused = (error: unknown) => error instanceof S3CallError && error.status === 500;
     await assert.rejects(clientOn('bun').get(bucket, 'chacha'), refused);
     await assert.rejects(clientOn('bun').get(bucket, 'chacha', { Range: 'bytes=100-200' }), refused);
     assert.equal((await clientOn('bun').get(bucket, 'node/small')).Body.sha256, digest(contents['small'] ?? body));
@@ -96,3 +68,34 @@ describe('runtimes', () => {
     await assert.rejects(replica('bun', settings), /encrypts with chacha20-poly1305, which this runtime does not have/);
   });
 });
+
+async function write(client: S3Client, name: string): Promise<void> {
+  for (const [kind, body] of Object.entries(contents)) {
+    if (kind !== 'multipart') await client.put(bucket, `${name}/${kind}`, body, { Metadata: { by: name } });
+  }
+  const upload = await client.createUpload(bucket, `${name}/multipart`, { Metadata: { by: name } });
+  const named = [await client.uploadPart(upload, 2, parts[1]), await client.uploadPart(upload, 1, parts[0])];
+  await client.complete(upload, named);
+}
+
+async function readAll(client: S3Client, writer: string): Promise<void> {
+  const listed = await client.list(bucket, { Prefix: `${writer}/` });
+  assert.deepEqual(
+    listed.map(({ Key, Size }) => [Key, Size]),
+    Object.keys(contents)
+      .toSorted()
+      .map((kind) => [`${writer}/${kind}`, contents[kind]?.length]),
+  );
+  for (const [kind, body] of Object.entries(contents)) {
+    const got = await client.get(bucket, `${writer}/${kind}`);
+    assert.deepEqual([got.Body.sha256, got.Body.broken, got.Metadata['by']], [digest(body), null, writer], kind);
+    if (body.length === 0) continue;
+    const from = Math.floor(body.length / 2);
+    const range = await client.get(bucket, `${writer}/${kind}`, { Range: `bytes=${from}-` });
+    assert.equal(range.Body.sha256, digest(body.subarray(from)), `the end of ${kind}`);
+  }
+}
+
+function refused(error: unknown): boolean {
+  return error instanceof S3CallError && error.status === 500;
+}
