@@ -109,6 +109,8 @@ test('no gauge of the catalogue is summed where a sum says nothing', () => {
   assert.deepEqual(summed.toSorted(), [
     'process_open_fds',
     'process_resident_memory_bytes',
+    's3eg_crypto_busy_slots',
+    's3eg_crypto_threads',
     's3eg_held_bytes',
     's3eg_requests_in_flight',
     's3eg_workers',
