@@ -35,6 +35,7 @@ import { createS3Handler } from './operations/pipeline.ts';
 import { globMatch } from './policy/glob.ts';
 import { resolveSuites, type ConfiguredPolicy } from './policy/policy.ts';
 import { PolicySet } from './policy/policy-set.ts';
+import { S3Error } from './s3/s3-error.ts';
 import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { noQuirks } from './store/quirks.ts';
@@ -647,9 +648,18 @@ async function checkCanaries(settings: Settings, check: CanaryCheck): Promise<vo
     const backend = check.backends.get(policy.backend);
     if (policy.encryption.mode === 'off' || backend === undefined) continue;
     for (const bucket of await canaryBuckets(settings, check, policy.name, backend)) {
-      await check.canaries.check({ backend, bucket, keyName: policy.encryption.key });
+      try {
+        await check.canaries.check({ backend, bucket, keyName: policy.encryption.key });
+      } catch (error) {
+        // Deleted since it was listed: nothing is left there that another key could have encrypted.
+        if (!isGone(error) || settings.multipart.bucket !== undefined) throw error;
+      }
     }
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof S3Error && error.code === 'NoSuchBucket';
 }
 
 async function canaryBuckets(

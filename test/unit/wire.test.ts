@@ -43,6 +43,19 @@ test('a start that fails late leaves nothing open', async (context) => {
   await once(again, 'close');
 });
 
+test('a bucket that is deleted during a start does not end the start', async (context) => {
+  const cwd = await mkdtemp(join(tmpdir(), 's3eg-wire-'));
+  context.after(() => rm(cwd, { recursive: true }));
+  const listBuckets = context.mock.method(FilesystemStore.prototype, 'listBuckets', async () => [
+    { name: 'deleted-since-then', creationDate: new Date(0).toISOString() },
+  ]);
+  const env = { S3EG_LISTEN_PORT: '0', S3EG_ADMIN_PORT: '0' };
+  const { settings } = await loadSettings({ env, cwd, firstStart: true });
+  const gateway = await startGateway(settings);
+  await gateway.close();
+  assert.equal(listBuckets.mock.callCount(), 1);
+});
+
 describe('where a second key or backend does not open, the first is closed:', () => {
   const base = {
     credentials: [{ accessKeyId: 'USER', secretAccessKey: 'a-secret-for-tests', allow: [{ actions: ['read'] }] }],
