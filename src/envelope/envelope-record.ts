@@ -88,3 +88,22 @@ export function verifyBeside(own: Envelope, beside: Envelope, secrets: ObjectSec
   const [sealed, again] = [own, beside].map((envelope) => encodeSealedMetadata(openEnvelope(envelope, secrets)));
   if (sealed === undefined || again === undefined || Buffer.compare(sealed, again) !== 0) throw authenticationFailed();
 }
+
+/**
+ * The secrets of an object by the envelope beside it.
+ * @throws EnvelopeError for one that is not the object's own; what `unwrap` throws.
+ */
+export async function unwrapBeside(
+  own: Envelope,
+  beside: Envelope,
+  unwrap: (envelope: Envelope) => Promise<ObjectSecrets>,
+): Promise<ObjectSecrets> {
+  const secrets = await unwrap(beside);
+  try {
+    verifyBeside(own, beside, secrets);
+    return secrets;
+  } catch (error) {
+    secrets.dispose();
+    throw error;
+  }
+}

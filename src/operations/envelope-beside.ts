@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 import type { Envelope } from '../envelope/envelope.ts';
-import { decodeRecord, maxRecordBytes, recordPath, verifyBeside } from '../envelope/envelope-record.ts';
-import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { decodeRecord, maxRecordBytes, recordPath } from '../envelope/envelope-record.ts';
 import { S3Error } from '../s3/s3-error.ts';
 import type { ObjectHead } from '../store/object-store.ts';
 import { readSmallObject } from '../store/small-object.ts';
@@ -60,25 +59,6 @@ export async function readBeside(
   } catch (error) {
     // So S3 says that there is none, to credentials that may not list.
     if (error instanceof S3Error && error.status === 403) return undefined;
-    throw error;
-  }
-}
-
-/**
- * The secrets of an object by the envelope beside it.
- * @throws EnvelopeError for one that is not the object's own; what `unwrap` throws.
- */
-export async function unwrapBeside(
-  own: Envelope,
-  beside: Envelope,
-  unwrap: (envelope: Envelope) => Promise<ObjectSecrets>,
-): Promise<ObjectSecrets> {
-  const secrets = await unwrap(beside);
-  try {
-    verifyBeside(own, beside, secrets);
-    return secrets;
-  } catch (error) {
-    secrets.dispose();
     throw error;
   }
 }

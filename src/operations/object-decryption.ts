@@ -6,12 +6,12 @@ import {
   verifyMetadataDigest,
 } from '../envelope/envelope.ts';
 import type { Envelope, SealedMetadata } from '../envelope/envelope.ts';
-import { isOfSameObject } from '../envelope/envelope-record.ts';
+import { isOfSameObject, unwrapBeside } from '../envelope/envelope-record.ts';
 import { dekAad, ObjectSecrets } from '../envelope/object-secrets.ts';
 import { isVersionRefused } from '../keys/key-errors.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { ObjectHead } from '../store/object-store.ts';
-import { readBeside, unwrapBeside, type StoredPlace } from './envelope-beside.ts';
+import { readBeside, type StoredPlace } from './envelope-beside.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 
 /** What of the gateway opens objects, and what of a request says which. */

@@ -5,7 +5,7 @@ import { Option } from 'commander';
 
 import type { Envelope } from '../../envelope/envelope.ts';
 import { EnvelopeError } from '../../envelope/envelope-error.ts';
-import { decodeRecord, isOfSameObject, verifyBeside } from '../../envelope/envelope-record.ts';
+import { decodeRecord, isOfSameObject, unwrapBeside } from '../../envelope/envelope-record.ts';
 import type { ObjectSecrets } from '../../envelope/object-secrets.ts';
 import { KeyError } from '../../keys/key-provider.ts';
 import { printable } from '../cli-io.ts';
@@ -40,7 +40,7 @@ export class KeysBeside implements ObjectKeys {
     let failure: unknown;
     for (const envelope of fitting) {
       try {
-        return await this.#open(own, envelope, place);
+        return await unwrapBeside(own, envelope, (beside) => this.#keys.unwrap(beside, place));
       } catch (error) {
         failure = error;
       }
@@ -48,17 +48,6 @@ export class KeysBeside implements ObjectKeys {
     // A recovery key that this one is not for may be that of the object's own.
     if (failure !== undefined && !isNotFound(failure)) throw failure;
     return await this.#keys.unwrap(own, place);
-  }
-
-  async #open(own: Envelope, beside: Envelope, place: ObjectPlace): Promise<ObjectSecrets> {
-    const secrets = await this.#keys.unwrap(beside, place);
-    try {
-      verifyBeside(own, beside, secrets);
-      return secrets;
-    } catch (error) {
-      secrets.dispose();
-      throw error;
-    }
   }
 }
 
