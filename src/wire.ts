@@ -1,6 +1,5 @@
-import { BlockList, isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
-import { messageOf } from './base/message-of.ts';
 import { FlowBudget } from './base/flow-budget.ts';
 import type { AdminRequest } from './admin/admin-answer.ts';
 import { createAdminHandler, type AdminHandler, type AdminOptions } from './admin/admin-handler.ts';
@@ -14,6 +13,7 @@ import type { BackendSettings, KeySettings, Settings } from './config/settings.t
 import { isSuiteAvailable } from './crypto/aead.ts';
 import { cryptoInUse, type CryptoInUse } from './crypto/crypto-in-use.ts';
 import { HttpServer, type HttpServerOptions } from './http/server.ts';
+import { trustedPeers } from './http/trusted-peers.ts';
 import { openSegmentPool } from './crypto/pool/open-pool.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import { DualReadWindow } from './keys/dual-read-window.ts';
@@ -24,6 +24,7 @@ import { RecoveryPublicKey } from './keys/recovery-key.ts';
 import { RotationSchedule } from './keys/rotation-schedule.ts';
 import { RotationScheduler, type RotationLease } from './keys/rotation-scheduler.ts';
 import { StoreRotationLease } from './maintenance/store-rotation-lease.ts';
+import { checkCanaries } from './operations/canary-check.ts';
 import { CanaryGuard, type GuardedKey } from './operations/canary-guard.ts';
 import { CorsConfigurations } from './operations/cors.ts';
 import type { Backend, Gateway } from './operations/gateway.ts';
@@ -35,7 +36,6 @@ import { createS3Handler } from './operations/pipeline.ts';
 import { globMatch } from './policy/glob.ts';
 import { resolveSuites, type ConfiguredPolicy } from './policy/policy.ts';
 import { PolicySet } from './policy/policy-set.ts';
-import { S3Error } from './s3/s3-error.ts';
 import { FilesystemStore } from './store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { noQuirks } from './store/quirks.ts';
@@ -51,9 +51,6 @@ import { StoreLedger } from './uploads/store/store-ledger.ts';
 
 /** Version of the gateway, for logs and metrics. */
 export const version = '0.1.0';
-
-/** Buckets in which a key's canary is looked for at start; the others are checked before the first write to them. */
-const maxCanaryBuckets = 20;
 
 /** What a key is opened with: its dual-read window does not matter then. */
 export type OpenableKey = KeySettings extends infer Key
@@ -108,7 +105,7 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   await using opened = new AsyncDisposableStack();
   const observation = observe(settings);
   const parts = await openParts(settings, { ...observation, create: true, opened, budget: new FlowBudget() });
-  await checkCanaries(settings, parts);
+  await checkCanaries({ ...parts, configured: settings.policies, onlyBucket: settings.multipart.bucket });
   let isServing = true;
   const s3Server = await listenForS3(settings, { ...parts, opened });
   const { scheduler, handler } = controlOf(settings, {
@@ -228,7 +225,7 @@ export interface ControlOptions extends Observation {
 export async function openControlPlane(settings: Settings, options: ControlOptions): Promise<ControlPlane> {
   await using opened = new AsyncDisposableStack();
   const parts = await openParts(settings, { ...options, create: true, opened, budget: new FlowBudget() });
-  await checkCanaries(settings, parts);
+  await checkCanaries({ ...parts, configured: settings.policies, onlyBucket: settings.multipart.bucket });
   const { handler } = controlOf(settings, { ...parts, ...options, opened });
   const kept = opened.move();
   return {
@@ -591,20 +588,6 @@ function gatewayOf(
   };
 }
 
-function trustedPeers(proxies: readonly string[]): (address: string) => boolean {
-  const list = new BlockList();
-  for (const proxy of proxies) {
-    const [address = '', bits] = proxy.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
-  }
-  return (address) => {
-    const plain = address.replace(/^::ffff:/i, '');
-    return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
-  };
-}
-
 function healthChecks(
   backends: ReadonlyMap<string, Backend>,
   providers: ReadonlyMap<string, KeyProvider>,
@@ -638,50 +621,4 @@ function guardCanaries(
           },
         }),
   });
-}
-
-type CanaryCheck = Pick<Parts, 'canaries' | 'backends' | 'policies' | 'telemetry'>;
-
-/** Refuses to start with a key that is not the one that the buckets' data was encrypted with. */
-async function checkCanaries(settings: Settings, check: CanaryCheck): Promise<void> {
-  for (const policy of settings.policies) {
-    const backend = check.backends.get(policy.backend);
-    if (policy.encryption.mode === 'off' || backend === undefined) continue;
-    for (const bucket of await canaryBuckets(settings, check, policy.name, backend)) {
-      try {
-        await check.canaries.check({ backend, bucket, keyName: policy.encryption.key });
-      } catch (error) {
-        // Deleted since it was listed: nothing is left there that another key could have encrypted.
-        if (!isGone(error) || settings.multipart.bucket !== undefined) throw error;
-      }
-    }
-  }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof S3Error && error.code === 'NoSuchBucket';
-}
-
-async function canaryBuckets(
-  settings: Settings,
-  { policies, telemetry: { logger } }: CanaryCheck,
-  policyName: string,
-  backend: Backend,
-): Promise<readonly string[]> {
-  if (settings.multipart.bucket !== undefined) return [settings.multipart.bucket];
-  try {
-    const buckets = await backend.store.listBuckets();
-    return buckets
-      .map(({ name }) => name)
-      .filter((bucket) => policies.decide({ bucket, key: '', accessKeyId: '' })?.name === policyName)
-      .slice(0, maxCanaryBuckets);
-  } catch (error) {
-    // Each bucket is checked before the first write to it.
-    const reason = messageOf(error);
-    logger.warn('key canaries are not checked at start: the backend did not list its buckets', {
-      backend: backend.name,
-      reason,
-    });
-    return [];
-  }
 }
