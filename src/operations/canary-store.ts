@@ -1,7 +1,8 @@
-import { readAll, streamOf } from '../base/streams.ts';
+import { streamOf } from '../base/streams.ts';
 import type { CanaryStore } from '../keys/canary.ts';
 import { S3Error, s3Error } from '../s3/s3-error.ts';
 import type { Conditions, ObjectStore } from '../store/object-store.ts';
+import { readSmallObject } from '../store/small-object.ts';
 
 const maxCanaryBytes = 4096;
 
@@ -17,14 +18,8 @@ export interface CanaryPlace {
 export function canaryStore({ store, bucket, prefix }: CanaryPlace): CanaryStore {
   const keyOf = (name: string): string => `${prefix}canary/${name}`;
   return {
-    async read(name) {
-      try {
-        const stored = await store.getObject({ bucket, key: keyOf(name) });
-        return await readAll(stored.body, maxCanaryBytes, () => s3Error('InternalError', 'A key canary is damaged.'));
-      } catch (error) {
-        if (error instanceof S3Error && error.status === 404) return undefined;
-        throw error;
-      }
+    read(name) {
+      return readSmallObject(store, { bucket, key: keyOf(name), maxBytes: maxCanaryBytes, tooLong: damaged });
     },
     async write(name, bytes, { replace }) {
       const put = (conditions: Conditions): Promise<unknown> =>
@@ -48,4 +43,8 @@ export function canaryStore({ store, bucket, prefix }: CanaryPlace): CanaryStore
       }
     },
   };
+}
+
+function damaged(): Error {
+  return s3Error('InternalError', 'A key canary is damaged.');
 }

@@ -1,7 +1,7 @@
-import { readAll } from '../../base/streams.ts';
 import { decodeEnvelope } from '../../envelope/envelope.ts';
-import { S3Error, s3Error } from '../../s3/s3-error.ts';
+import { s3Error } from '../../s3/s3-error.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
+import { readSmallObject } from '../../store/small-object.ts';
 import type { KeyVersion } from './object-rewrapper.ts';
 
 const maxRecordBytes = 16 * 1024;
@@ -38,18 +38,18 @@ async function versionOf(
   options: { readonly signal?: AbortSignal },
 ): Promise<KeyVersion | undefined> {
   try {
-    const { body } = await store.getObject(address, options);
-    const record: unknown = JSON.parse(Buffer.from(await readAll(body, maxRecordBytes, damaged)).toString('utf8'));
+    const bytes = await readSmallObject(store, { ...address, maxBytes: maxRecordBytes, tooLong: damaged }, options);
+    if (bytes === undefined) return undefined;
+    const record: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
     if (typeof record !== 'object' || record === null || !('envelope' in record)) throw damaged();
     const { kekName, kekVersion } = decodeEnvelope(String(record.envelope));
     return { keyName: kekName, keyVersion: kekVersion };
   } catch (error) {
-    if (error instanceof S3Error && error.status === 404) return undefined;
     // The engine's message would quote the record.
     throw error instanceof SyntaxError ? damaged() : error;
   }
 }
 
-function damaged(): S3Error {
+function damaged(): Error {
   return s3Error('InternalError', 'An upload record is damaged.');
 }
