@@ -1,10 +1,14 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 
+import { expandSha384 } from './kdf.ts';
 import type { SecretBytes } from './secret-bytes.ts';
 
 const messageKeyBytes = 48;
 const segmentKeyBytes = 32;
 const headerTagBytes = 32;
+
+const headerTagPurpose = Buffer.from('HEADER_TAG:');
+const messageKeyPurpose = Buffer.from('MESSAGE_KEY:');
 
 /** What every derivation of one FLOE message is bound to: encoded parameters and FLOE IV (42 bytes), and the AAD. */
 export interface FloeContext {
@@ -13,8 +17,9 @@ export interface FloeContext {
 }
 
 /** The 32-byte tag that commits a FLOE header to key, parameters, IV and AAD. */
-export function floeHeaderTag(key: SecretBytes, context: FloeContext): Buffer {
-  return expand(key.bytes, context, Buffer.from('HEADER_TAG:')).subarray(0, headerTagBytes);
+export function floeHeaderTag(key: SecretBytes, context: FloeContext): Uint8Array {
+  // The tag is no secret: it stands in the header.
+  return expand(key.bytes, context, headerTagPurpose, headerTagBytes).bytes;
 }
 
 /**
@@ -22,14 +27,14 @@ export function floeHeaderTag(key: SecretBytes, context: FloeContext): Buffer {
  * the last one is kept, as neighbours in a stream share it.
  */
 export class FloeSegmentKeys implements Disposable {
-  readonly #messageKey: Buffer;
+  readonly #messageKey: SecretBytes;
   readonly #context: FloeContext;
   readonly #blockSegments: number;
   #cached: { readonly block: number; readonly key: KeyObject } | undefined;
 
   /** `rotationMaskBits`: a key serves 2^bits neighbouring segments. */
   constructor(key: SecretBytes, context: FloeContext, rotationMaskBits: number) {
-    this.#messageKey = expand(key.bytes, context, Buffer.from('MESSAGE_KEY:')).subarray(0, messageKeyBytes);
+    this.#messageKey = expand(key.bytes, context, messageKeyPurpose, messageKeyBytes);
     this.#context = context;
     this.#blockSegments = 2 ** rotationMaskBits;
   }
@@ -44,7 +49,7 @@ export class FloeSegmentKeys implements Disposable {
 
   /** Zeroes the message key and lets go of the segment key, whose memory OpenSSL clears when it is freed. */
   dispose(): void {
-    this.#messageKey.fill(0);
+    this.#messageKey.dispose();
     this.#cached = undefined;
   }
 
@@ -55,23 +60,20 @@ export class FloeSegmentKeys implements Disposable {
   #derive(block: number): KeyObject {
     const purpose = Buffer.alloc(12, 'DEK:');
     purpose.writeBigUInt64BE(BigInt(block), 4);
-    const derived = expand(this.#messageKey, this.#context, purpose);
-    const key = createSecretKey(derived.subarray(0, segmentKeyBytes));
-    derived.fill(0);
-    return key;
+    using derived = expand(this.#messageKey.bytes, this.#context, purpose, segmentKeyBytes);
+    return createSecretKey(derived.bytes);
   }
 }
 
 /**
- * FLOE_KDF: HKDF-Expand-SHA-384 over `parameters | iv | purpose | aad`. No output of FLOE is longer than one hash, so
- * it is the first block T(1) = HMAC(prk, info | 0x01) of RFC 5869; the caller cuts it to length. HKDF of node:crypto
- * cannot be used: it extracts first.
+ * FLOE_KDF: HKDF-Expand-SHA-384 over `parameters | iv | purpose | aad`, without the extraction before it. No output of FLOE
+ * is longer than one hash.
  */
-function expand(prk: Uint8Array, context: FloeContext, purpose: Uint8Array): Buffer {
-  return createHmac('sha384', prk)
-    .update(context.parametersAndIv)
-    .update(purpose)
-    .update(context.aad)
-    .update(Uint8Array.of(1))
-    .digest();
+function expand(
+  prk: Uint8Array,
+  { parametersAndIv, aad }: FloeContext,
+  purpose: Uint8Array,
+  length: number,
+): SecretBytes {
+  return expandSha384(prk, Buffer.concat([parametersAndIv, purpose, aad]), length);
 }

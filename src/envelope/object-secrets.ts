@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 
-import { hkdfSha384 } from '../crypto/kdf.ts';
+import { expandSha384, extractSha384 } from '../crypto/kdf.ts';
 import { systemRandom, type RandomSource } from '../crypto/random.ts';
 import { SecretBytes } from '../crypto/secret-bytes.ts';
 import { authenticationFailed } from './envelope-error.ts';
@@ -19,16 +19,24 @@ const partChecksumProofBytes = 8;
 
 const maxNameBytes = 0xffff;
 
+const commitmentPurpose = Buffer.from('s3eg1 commit');
+const partPurpose = Buffer.from('s3eg1 part ');
+const indexPurpose = Buffer.from('s3eg1 index');
+const metadataPurpose = Buffer.from('s3eg1 meta');
+
 /** An object's DEK, salt and commitment, and the keys that follow from them. Derived keys are the caller's to dispose. */
 export class ObjectSecrets implements Disposable {
   readonly dek: SecretBytes;
   readonly salt: Uint8Array;
   readonly commitment: Uint8Array;
+  /** DEK and salt, extracted: what HKDF expands to each key. Lives as long as the DEK, and is as secret. */
+  readonly #extracted: SecretBytes;
 
-  private constructor(dek: SecretBytes, salt: Uint8Array, commitment: Uint8Array) {
-    this.dek = dek;
-    this.salt = salt;
-    this.commitment = commitment;
+  private constructor(secrets: Pick<ObjectSecrets, 'dek' | 'salt' | 'commitment'>, extracted: SecretBytes) {
+    this.dek = secrets.dek;
+    this.salt = secrets.salt;
+    this.commitment = secrets.commitment;
+    this.#extracted = extracted;
   }
 
   /** Fresh secrets: once per PutObject and per CreateMultipartUpload (F1-KEY-1). `random` is injected by tests only. */
@@ -41,9 +49,10 @@ export class ObjectSecrets implements Disposable {
     if (dek.bytes.length !== dekBytes || salt.length !== saltBytes) {
       throw new RangeError('a DEK and a salt have 32 bytes each');
     }
+    const extracted = extractSha384(dek, salt);
     // The commitment is no secret: it stands in the envelope.
-    using commitment = hkdfSha384(dek, salt, 's3eg1 commit', commitmentBytes);
-    return new ObjectSecrets(dek, Uint8Array.from(salt), Uint8Array.from(commitment.bytes));
+    const commitment = expandSha384(extracted.bytes, commitmentPurpose, commitmentBytes).bytes;
+    return new ObjectSecrets({ dek, salt: Uint8Array.from(salt), commitment }, extracted);
   }
 
   /**
@@ -61,15 +70,15 @@ export class ObjectSecrets implements Disposable {
     if (!Number.isInteger(partNumber) || partNumber < 0 || partNumber > maxPartNumber) {
       throw new RangeError(`a part number is 0 to ${maxPartNumber}`);
     }
-    return this.#derive(Buffer.concat([Buffer.from('s3eg1 part '), u32(partNumber)]));
+    return this.#derive(Buffer.concat([partPurpose, u32(partNumber)]));
   }
 
   indexKey(): SecretBytes {
-    return this.#derive(Buffer.from('s3eg1 index'));
+    return this.#derive(indexPurpose);
   }
 
   metadataKey(): SecretBytes {
-    return this.#derive(Buffer.from('s3eg1 meta'));
+    return this.#derive(metadataPurpose);
   }
 
   /**
@@ -84,17 +93,19 @@ export class ObjectSecrets implements Disposable {
     readonly checksum: Uint8Array;
   }): Uint8Array {
     const info = [Buffer.from('s3eg1 part checksum '), u32(part.partNumber), part.attemptTag, part.checksum];
-    using proof = hkdfSha384(this.dek, this.salt, Buffer.concat(info), partChecksumProofBytes);
-    return Uint8Array.from(proof.bytes);
+    // Shown to the client: no secret either.
+    return expandSha384(this.#extracted.bytes, Buffer.concat(info), partChecksumProofBytes).bytes;
   }
 
   /** The same secrets under their own lifetime. */
   clone(): ObjectSecrets {
-    return new ObjectSecrets(this.dek.clone(), this.salt, this.commitment);
+    const { salt, commitment } = this;
+    return new ObjectSecrets({ dek: this.dek.clone(), salt, commitment }, this.#extracted.clone());
   }
 
   dispose(): void {
     this.dek.dispose();
+    this.#extracted.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -102,7 +113,7 @@ export class ObjectSecrets implements Disposable {
   }
 
   #derive(info: Uint8Array): SecretBytes {
-    return hkdfSha384(this.dek, this.salt, info, dekBytes);
+    return expandSha384(this.#extracted.bytes, info, dekBytes);
   }
 }
 

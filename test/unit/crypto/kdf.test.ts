@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { webcrypto } from 'node:crypto';
+import { createHmac, webcrypto } from 'node:crypto';
 import { describe, it } from 'node:test';
 
 import * as fc from 'fast-check';
 
-import { hkdfSha384 } from '../../../src/crypto/kdf.ts';
+import { expandSha384, extractSha384, hmacSha384 } from '../../../src/crypto/kdf.ts';
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
 
 /** Web Crypto's HKDF: an implementation of RFC 5869 in the runtime beside the one that is under test. */
@@ -22,29 +22,63 @@ async function webHkdf(
 const bytes = (maxLength: number, minLength = 0) =>
   fc.uint8Array({ minLength, maxLength }).map((value) => Uint8Array.from(value));
 
-describe('hkdfSha384', () => {
-  it('is the HKDF-SHA-384 of Web Crypto for any input', async () => {
+describe('extractSha384 and expandSha384', () => {
+  it('are together the HKDF-SHA-384 of Web Crypto for any input', async () => {
     await fc.assert(
       fc.asyncProperty(
-        bytes(64, 1),
-        bytes(64),
+        bytes(200, 1),
         bytes(200),
-        fc.integer({ min: 1, max: 200 }),
+        bytes(1200),
+        fc.integer({ min: 1, max: 48 }),
         async (ikm, salt, info, length) => {
-          const derived = hkdfSha384(SecretBytes.copyOf(ikm), salt, info, length);
+          using extracted = extractSha384(SecretBytes.copyOf(ikm), salt);
+          using derived = expandSha384(extracted.bytes, info, length);
           assert.deepEqual(Buffer.from(derived.bytes), await webHkdf(ikm, salt, info, length));
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 
-  it('takes a text purpose as UTF-8 and leaves the input key alone', () => {
+  it('leave the input key and the extracted one alone', () => {
     using ikm = SecretBytes.copyOf(Buffer.alloc(32, 7));
-    const fromText = hkdfSha384(ikm, Buffer.alloc(16), 'part é', 32);
-    const fromBytes = hkdfSha384(ikm, Buffer.alloc(16), Buffer.from('part é', 'utf8'), 32);
-    assert.ok(fromText.equals(fromBytes));
-    assert.ok(!fromText.equals(hkdfSha384(ikm, Buffer.alloc(16), 'part e', 32)));
+    using extracted = extractSha384(ikm, Buffer.alloc(16));
+    const before = Buffer.from(extracted.bytes);
+    using derived = expandSha384(extracted.bytes, Buffer.from('purpose'), 32);
+    assert.equal(derived.bytes.length, 32);
     assert.deepEqual(Buffer.from(ikm.bytes), Buffer.alloc(32, 7));
+    assert.deepEqual(Buffer.from(extracted.bytes), before);
+  });
+
+  it('leave nothing of a key behind when it is disposed, not even what was cut off', () => {
+    using extracted = extractSha384(SecretBytes.copyOf(Buffer.alloc(32, 7)), Buffer.alloc(16));
+    const derived = expandSha384(extracted.bytes, Buffer.from('purpose'), 20);
+    const { buffer, byteOffset } = derived.bytes;
+    derived.dispose();
+    assert.deepEqual(Buffer.from(buffer, byteOffset, 48), Buffer.alloc(48));
+  });
+
+  it('refuse what would take a second block', () => {
+    assert.throws(() => expandSha384(Buffer.alloc(48), Buffer.alloc(0), 49), RangeError);
+  });
+});
+
+describe('hmacSha384', () => {
+  it('is the HMAC of OpenSSL for keys and messages around every border', () => {
+    const lengths = [0, 1, 47, 48, 111, 112, 127, 128, 129, 239, 240, 895, 896, 897, 2000];
+    for (const keyBytes of lengths) {
+      for (const messageBytes of lengths) {
+        const key = Buffer.alloc(keyBytes, `key ${keyBytes}`);
+        const message = Buffer.alloc(messageBytes, `message ${messageBytes}`);
+        const expected = createHmac('sha384', key).update(message).digest();
+        assert.deepEqual(hmacSha384(key, message), expected, `key ${keyBytes}, message ${messageBytes}`);
+      }
+    }
+  });
+
+  it('is not disturbed by what was hashed before it', () => {
+    const expected = createHmac('sha384', 'short').update('short').digest();
+    hmacSha384(Buffer.alloc(128, 0xff), Buffer.alloc(896, 0xff));
+    assert.deepEqual(hmacSha384(Buffer.from('short'), Buffer.from('short')), expected);
   });
 });
