@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
-import { openKey } from '../wire.ts';
+import { openKey } from '../wire/keys.ts';
 import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { type AuditedStep, CommandAudit, retirementStep, rotationStep } from './command-audit.ts';

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { messageOf } from '../base/message-of.ts';
-import { version } from '../wire.ts';
+import { version } from '../wire/version.ts';
 import { processIo, type CliIo } from './cli-io.ts';
 import type { CommandFactory, SetExitCode } from './command.ts';
 import { exitCode, UsageError } from './exit-code.ts';

@@ -13,7 +13,8 @@ import type { KeyVersion, RewrapKeys } from '../maintenance/rewrap/object-rewrap
 import { runRewrap, type RewrapJobOptions, type RewrapObserver } from '../maintenance/rewrap/rewrap-job.ts';
 import { versionPages } from '../maintenance/rewrap/stored-versions.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { openStores, recoveryOf, type OpenedStores } from '../wire.ts';
+import { recoveryOf } from '../wire/keys.ts';
+import { openStores, type OpenedStores } from '../wire/stores.ts';
 import { printable, type CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { CommandAudit, rewrapStep } from './command-audit.ts';

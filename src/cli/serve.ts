@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { Command } from 'commander';
 
 import { loadSettings, type LoadedSettings } from '../config/load.ts';
-import { startGateway, version, type RunningGateway } from '../wire.ts';
+import { startGateway, type RunningGateway } from '../wire/gateway.ts';
+import { version } from '../wire/version.ts';
 import { startPrimary, type LoadAgain } from '../workers/primary.ts';
 import type { CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';

@@ -31,7 +31,7 @@ export interface AccessKey {
   readonly allow: readonly Grant[];
 }
 
-/** What all operations share; made once in `wire.ts`. */
+/** What all operations share; made once in `src/wire/`. */
 export interface Gateway {
   readonly backends: ReadonlyMap<string, Backend>;
   readonly accessKeys: ReadonlyMap<string, AccessKey>;

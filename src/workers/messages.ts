@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-import type { WorkerShare } from '../wire.ts';
+import type { WorkerShare } from '../wire/worker.ts';
 import type { MetricFamily } from '../telemetry/metrics.ts';
 
 /** What a worker is to be: it reads no configuration itself, so that a crash never brings in a file that nobody checked. */

@@ -4,14 +4,10 @@ import { mergeFamilies } from '../telemetry/metric-merge.ts';
 import type { MetricFamily } from '../telemetry/metrics.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
 import { WorkerTelemetry } from '../telemetry/worker-telemetry.ts';
-import {
-  listenForAdmin,
-  observe,
-  openControlPlane,
-  type ControlPlane,
-  type Observation,
-  type RunningGateway,
-} from '../wire.ts';
+import { listenForAdmin } from '../wire/admin.ts';
+import { openControlPlane, type ControlPlane } from '../wire/control-plane.ts';
+import type { RunningGateway } from '../wire/gateway.ts';
+import { observe, type Observation } from '../wire/observation.ts';
 import { SharedListener } from './shared-listener.ts';
 import { Supervisor } from './supervisor.ts';
 import { forkWorker } from './worker-process.ts';

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 
 import { messageOf } from '../base/message-of.ts';
-import { startWorker, type RunningWorker } from '../wire.ts';
+import { startWorker, type RunningWorker } from '../wire/worker.ts';
 import type { FromWorker, ToWorker, WorkerOrder } from './messages.ts';
 
 const couldNotRun = 3;

@@ -6,7 +6,7 @@ import { createSecureContext } from 'node:tls';
 import { messageOf } from '../../base/message-of.ts';
 import type { ConfigProblem } from '../../config/problem.ts';
 import type { Settings, TlsSettings } from '../../config/settings.ts';
-import { openKey } from '../../wire.ts';
+import { openKey } from '../../wire/keys.ts';
 
 /** What a start would find beyond the text of the configuration. */
 export interface StartChecks {

@@ -4,7 +4,8 @@ import { judge } from '../../maintenance/backend-probe/verdict.ts';
 import { probeBackend, type Finding } from '../../maintenance/backend-probe/probe-backend.ts';
 import { probeKey } from '../../maintenance/key-probe.ts';
 import { noQuirks } from '../../store/quirks.ts';
-import { openBareStore, openKey } from '../../wire.ts';
+import { openBareStore } from '../../wire/backends.ts';
+import { openKey } from '../../wire/keys.ts';
 
 /** What the doctor found out about a backend. */
 export interface BackendExamination {

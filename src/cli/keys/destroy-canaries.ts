@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.ts';
 import { canaryVersion } from '../../keys/canary.ts';
 import { readSmallObject } from '../../store/small-object.ts';
-import type { OpenedStores } from '../../wire.ts';
+import type { OpenedStores } from '../../wire/stores.ts';
 
 const maxCanaryBytes = 4096;
 

@@ -7,7 +7,7 @@ import type { KeyProvider } from '../../keys/key-provider.ts';
 import { runRewrap, type RewrapObserver } from '../../maintenance/rewrap/rewrap-job.ts';
 import { maxSingleCopyBytes } from '../../maintenance/rewrap/self-copy.ts';
 import type { UnderVersion } from '../../maintenance/rewrap/tally.ts';
-import { openStores, type OpenedStores } from '../../wire.ts';
+import { openStores, type OpenedStores } from '../../wire/stores.ts';
 import { printable, type CliIo } from '../cli-io.ts';
 import type { SetExitCode } from '../command.ts';
 import { CommandAudit, destructionStep } from '../command-audit.ts';

@@ -6,7 +6,7 @@ import { dekAad, ObjectSecrets } from '../../envelope/object-secrets.ts';
 import { DataKeys } from '../../keys/data-keys.ts';
 import { KeyError, type KeyProvider } from '../../keys/key-provider.ts';
 import type { RecoveryPrivateKey } from '../../keys/recovery-key.ts';
-import { openKey } from '../../wire.ts';
+import { openKey } from '../../wire/keys.ts';
 import { printable } from '../cli-io.ts';
 import { UsageError } from '../exit-code.ts';
 

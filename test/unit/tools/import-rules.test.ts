@@ -51,7 +51,7 @@ interface Probe {
   readonly isAllowed: boolean;
 }
 
-/** A probe in `from`; only a file of its own name has the rules of `src/main.ts` and `src/wire.ts`. */
+/** A probe in `from`; only a file of its own name has the rules of `src/main.ts`. */
 function probe(from: Row, target: string, isAllowed: boolean): Probe {
   const [path, up] = from.isFile ? [`src/${from.name}.ts`, './'] : [`src/${from.name}/probe.ts`, '../'];
   const specifier = /^[\w@][^.]*$/.test(target) ? target : `${up}${target}`;

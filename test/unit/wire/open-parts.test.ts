@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, test } from 'node:test';
 
-import { loadSettings } from '../../src/config/load.ts';
-import { LocalKeyring } from '../../src/keys/local/local-keyring.ts';
-import { FilesystemStore } from '../../src/store/filesystem/filesystem-store.ts';
-import { openStores, startGateway } from '../../src/wire.ts';
+import { loadSettings } from '../../../src/config/load.ts';
+import { LocalKeyring } from '../../../src/keys/local/local-keyring.ts';
+import { FilesystemStore } from '../../../src/store/filesystem/filesystem-store.ts';
+import { startGateway } from '../../../src/wire/gateway.ts';
+import { openStores } from '../../../src/wire/stores.ts';
 
 async function listening(port: number): Promise<Server> {
   const server = createServer().listen(port, '127.0.0.1');
