@@ -6,8 +6,6 @@ import type { MetricFamily } from '../telemetry/metrics.ts';
 import type { FromWorker, ToWorker, WorkerOrder } from './messages.ts';
 
 const program = fileURLToPath(new URL('worker-main.ts', import.meta.url));
-/** As in `npm start`: with more room for young objects, V8 keeps tens of megabytes of garbage under load. */
-const youngSpace = '--max-semi-space-size=4';
 
 /** How a worker ended. */
 export interface WorkerEnd {
@@ -63,7 +61,8 @@ class ForkedWorker implements WorkerProcess {
   constructor(order: WorkerOrder, events: WorkerEvents) {
     this.#events = events;
     this.#child = fork(program, [], {
-      execArgv: nodeOptions(process.execArgv),
+      // What memory a process may take is said once, where the gateway is started.
+      execArgv: process.execArgv,
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -149,10 +148,4 @@ class ForkedWorker implements WorkerProcess {
 /** Why a worker ended, for people. */
 export function reasonOf({ code, signal, failure }: WorkerEnd): string {
   return failure ?? (signal === null ? `exit code ${code ?? 'unknown'}` : `killed by ${signal}`);
-}
-
-/** Options of this process, and what memory needs where another command than `npm start` did not give it. */
-function nodeOptions(own: readonly string[]): string[] {
-  const given = [...own, process.env['NODE_OPTIONS'] ?? ''].some((option) => option.includes('--max-semi-space-size'));
-  return given ? [...own] : [...own, youngSpace];
 }

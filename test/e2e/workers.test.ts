@@ -32,6 +32,15 @@ function serving(gateway: Gateway): number {
   return new Set(requests.map(({ worker }) => worker)).size;
 }
 
+/** What a process gave its runtime, before the program. */
+async function optionsOf(pid: number): Promise<readonly string[]> {
+  const [, ...given] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+  return given.slice(
+    0,
+    given.findIndex((argument) => argument.endsWith('.ts')),
+  );
+}
+
 async function readiness(gateway: Gateway): Promise<{ readonly status: number; readonly text: string }> {
   return await admin(gateway, '/ready');
 }
@@ -299,11 +308,14 @@ describe('two workers', { concurrency: 2 }, () => {
     await assert.rejects(RawConnection.open(gateway.s3), /ECONNREFUSED/);
   });
 
-  it('make keyring and credentials once', async () => {
+  it('make keyring and credentials once, and have the options of their supervisor', async () => {
     const gateway = await Gateway.start({ config: { workers: 3, credentials: undefined } });
     const made = gateway.output.match(/Credentials were made/g);
     assert.equal(made?.length, 1);
     assert.equal(new Set(workerPids(gateway).values()).size, 3);
+    const own = await optionsOf(gateway.pid);
+    assert.ok(own.length > 0, 'the supervisor has options');
+    for (const pid of workerPids(gateway).values()) assert.deepEqual(await optionsOf(pid), own);
     const keyring: unknown = JSON.parse(await readFile(join(gateway.directory, 'keyring.json'), 'utf8'));
     assert.ok(typeof keyring === 'object' && keyring !== null);
     await gateway.stop();
