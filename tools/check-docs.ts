@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..');
 
 async function findStalePages(): Promise<string[]> {
   const problems: string[] = [];
-  for (const [path, text] of generatedDocs()) {
+  for (const [path, text] of await generatedDocs()) {
     const found = await readFile(join(root, path), 'utf8').catch(() => undefined);
     if (found !== text) problems.push(`${path} is not what the code says: run npm run docs`);
   }

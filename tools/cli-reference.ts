@@ -40,9 +40,9 @@ ${lines.join('\n')}
 }
 
 /** The reference page of the command line, made from the commands themselves. */
-export function renderCliReference(): string {
+export async function renderCliReference(): Promise<string> {
   const silent = { env: {}, cwd: '/', out() {}, err() {}, errIsTerminal: false };
-  const program = createProgram(silent, () => {});
+  const program = await createProgram(silent, () => {});
   const codes = Object.entries(meanings).map(([name, meaning]) => {
     const value = Object.entries(exitCode).find(([key]) => key === name)?.[1];
     return `| ${value} | ${meaning} |`;

@@ -13,10 +13,10 @@ import { renderS3Reference } from './s3-reference.ts';
 const root = join(import.meta.dirname, '..');
 
 /** Every page that is made from code: text by path from the root of the repository. */
-export function generatedDocs(): ReadonlyMap<string, string> {
+export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/audit.md', renderAuditReference()],
-    ['docs/cli.md', renderCliReference()],
+    ['docs/cli.md', await renderCliReference()],
     ['docs/configuration.md', renderConfigReference()],
     ['docs/errors.md', renderErrorsReference()],
     ['docs/metrics.md', renderMetricsReference()],
@@ -27,7 +27,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
 }
 
 if (import.meta.main) {
-  for (const [path, text] of generatedDocs()) {
+  for (const [path, text] of await generatedDocs()) {
     const file = join(root, path);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, text);

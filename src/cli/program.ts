@@ -5,26 +5,20 @@ import { version } from '../wire/version.ts';
 import { processIo, type CliIo } from './cli-io.ts';
 import type { CommandFactory, SetExitCode } from './command.ts';
 import { exitCode, UsageError } from './exit-code.ts';
-import { checkCommand } from './check.ts';
-import { decryptCommand } from './decrypt.ts';
-import { doctorCommand } from './doctor.ts';
-import { inspectCommand } from './inspect.ts';
-import { keysCommand } from './keys.ts';
-import { rewrapCommand } from './rewrap.ts';
-import { serveCommand } from './serve.ts';
 
-const commands: readonly CommandFactory[] = [
-  serveCommand,
-  checkCommand,
-  doctorCommand,
-  keysCommand,
-  rewrapCommand,
-  inspectCommand,
-  decryptCommand,
-];
+/** Each is loaded only where it is needed: a gateway keeps in memory what it has loaded. */
+const commands: ReadonlyMap<string, () => Promise<CommandFactory>> = new Map([
+  ['serve', async () => (await import('./serve.ts')).serveCommand],
+  ['check', async () => (await import('./check.ts')).checkCommand],
+  ['doctor', async () => (await import('./doctor.ts')).doctorCommand],
+  ['keys', async () => (await import('./keys.ts')).keysCommand],
+  ['rewrap', async () => (await import('./rewrap.ts')).rewrapCommand],
+  ['inspect', async () => (await import('./inspect.ts')).inspectCommand],
+  ['decrypt', async () => (await import('./decrypt.ts')).decryptCommand],
+]);
 
-/** The command line of `s3eg`, with all its commands. */
-export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {
+/** The command line of `s3eg`, with all its commands, or only with the one of the name `only`, where there is such a one. */
+export async function createProgram(io: CliIo, setExitCode: SetExitCode, only?: string): Promise<Command> {
   const program = new Command('s3eg')
     .description('A transparent S3 proxy that encrypts every object before it reaches the provider.')
     .version(version, '--version', 'Prints the version.')
@@ -33,8 +27,9 @@ export function createProgram(io: CliIo, setExitCode: SetExitCode): Command {
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .showHelpAfterError('("s3eg help" lists commands and options)');
-  for (const make of commands) {
-    const command = make(io, setExitCode);
+  const named = commands.get(only ?? '');
+  for (const load of named === undefined ? commands.values() : [named]) {
+    const command = (await load())(io, setExitCode);
     inherit(command, program);
     program.addCommand(command);
   }
@@ -53,10 +48,11 @@ function inherit(command: Command, parent: Command): void {
  */
 export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
   let code: number = exitCode.fine;
-  const program = createProgram(io, (ended) => {
+  const setExitCode = (ended: number): void => {
     code = ended;
-  });
+  };
   try {
+    const program = await createProgram(io, setExitCode, args[0]);
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { Command } from 'commander';
 
 import { loadSettings, type LoadedSettings } from '../config/load.ts';
-import { startGateway, type RunningGateway } from '../wire/gateway.ts';
+import type { Settings } from '../config/settings.ts';
+import type { RunningGateway } from '../wire/gateway.ts';
 import { version } from '../wire/version.ts';
-import { startPrimary, type LoadAgain } from '../workers/primary.ts';
+import type { LoadAgain } from '../workers/primary.ts';
 import type { CliIo } from './cli-io.ts';
 import type { SetExitCode } from './command.ts';
 import { configOption, type ConfigOption, loadOptions } from './config-option.ts';
@@ -55,13 +56,22 @@ async function startOrStop(
   const stopped = new AbortController();
   const { signal } = stopped;
   const waiting = stop.signal.aborted ? Promise.resolve() : once(stop.signal, 'abort', { signal });
-  const starting = settings.workers === 1 ? startGateway(settings) : startPrimary(settings, load);
   try {
     // Whoever waits for a backend that does not answer must still be able to stop.
-    return await Promise.race([starting, waiting.then(() => undefined)]);
+    return await Promise.race([start(settings, load), waiting.then(() => undefined)]);
   } finally {
     stopped.abort();
   }
+}
+
+/** Loads only what is needed: a process that supervises has nothing of what serves. */
+async function start(settings: Settings, load: LoadAgain): Promise<RunningGateway> {
+  if (settings.workers === 1) {
+    const { startGateway } = await import('../wire/gateway.ts');
+    return startGateway(settings);
+  }
+  const { startPrimary } = await import('../workers/primary.ts');
+  return startPrimary(settings, load);
 }
 
 /**

@@ -1,10 +1,9 @@
 import { FlowBudget } from '../base/flow-budget.ts';
 import type { BackendSettings, Settings } from '../config/settings.ts';
 import type { Backend } from '../operations/gateway.ts';
-import { FilesystemStore } from '../store/filesystem/filesystem-store.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { noQuirks } from '../store/quirks.ts';
-import { S3Store } from '../store/s3/s3-store.ts';
+import type { S3StoreHooks } from '../store/s3/options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { StoreLedger } from '../uploads/store/store-ledger.ts';
 
@@ -40,8 +39,7 @@ async function openStore(
   settings: BackendSettings,
   { telemetry, budget }: { readonly telemetry: Telemetry; readonly budget: FlowBudget },
 ): Promise<ObjectStore> {
-  if (settings.type === 'filesystem') return FilesystemStore.open({ root: settings.root, budget });
-  return new S3Store(settings, {
+  return storeOf(settings, {
     budget,
     onRequest: ({ operation, status, durationMs }) =>
       telemetry.backendRequest({ backend, operation, outcome: String(status ?? 'no_answer'), durationMs, attempt: 1 }),
@@ -54,7 +52,18 @@ async function openStore(
 
 /** The store of a backend, for a command: nothing is measured or logged. */
 export async function openBareStore(settings: BackendSettings): Promise<ObjectStore> {
-  const budget = new FlowBudget();
-  if (settings.type === 'filesystem') return FilesystemStore.open({ root: settings.root, budget });
-  return new S3Store(settings, { budget });
+  return storeOf(settings, { budget: new FlowBudget() });
+}
+
+/** Loads only the adapter that is used: each keeps megabytes. */
+async function storeOf(
+  settings: BackendSettings,
+  hooks: S3StoreHooks & { readonly budget: FlowBudget },
+): Promise<ObjectStore> {
+  if (settings.type === 'filesystem') {
+    const { FilesystemStore } = await import('../store/filesystem/filesystem-store.ts');
+    return FilesystemStore.open({ root: settings.root, budget: hooks.budget });
+  }
+  const { S3Store } = await import('../store/s3/s3-store.ts');
+  return new S3Store(settings, hooks);
 }

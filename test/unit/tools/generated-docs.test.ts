@@ -11,24 +11,23 @@ import { metricCatalogue } from '../../../src/telemetry/metric-catalogue.ts';
 import { generatedDocs } from '../../../tools/generate-docs.ts';
 
 const root = join(import.meta.dirname, '../../..');
+const pages = await generatedDocs();
 
-for (const [path, text] of generatedDocs()) {
+for (const [path, text] of pages) {
   test(`${path} is what the code says`, async () => {
     assert.equal(await readFile(join(root, path), 'utf8'), text);
   });
 }
 
 test('every section and every metric has its place', () => {
-  const config = generatedDocs().get('docs/configuration.md') ?? '';
+  const config = pages.get('docs/configuration.md') ?? '';
   for (const section of Object.keys(configSchema.shape)) assert.ok(config.includes(`\n## \`${section}\`\n`), section);
-  const metrics = generatedDocs().get('docs/metrics.md') ?? '';
+  const metrics = pages.get('docs/metrics.md') ?? '';
   for (const { name } of Object.values(metricCatalogue)) assert.ok(metrics.includes(`| \`${name}\` |`), name);
 });
 
 test('no row of the configuration lacks its type or meaning', () => {
-  const rows = (generatedDocs().get('docs/configuration.md') ?? '')
-    .split('\n')
-    .filter((line) => line.startsWith('| `'));
+  const rows = (pages.get('docs/configuration.md') ?? '').split('\n').filter((line) => line.startsWith('| `'));
   assert.ok(rows.length > 70);
   for (const row of rows) {
     const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
@@ -38,7 +37,7 @@ test('no row of the configuration lacks its type or meaning', () => {
 
 /** Cells of the tables of a page, by the text of the first cell; a text may stand in several rows. */
 function rowsOf(path: string): ReadonlyMap<string, readonly (readonly string[])[]> {
-  const lines = (generatedDocs().get(path) ?? '').split('\n').filter((line) => line.startsWith('| '));
+  const lines = (pages.get(path) ?? '').split('\n').filter((line) => line.startsWith('| '));
   const rows = lines.map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
   const grouped = Map.groupBy(rows, ([, first = '']) => first);
   return new Map(Array.from(grouped, ([first, same]) => [first, same.map((cells) => cells.slice(2, -1))]));
@@ -59,7 +58,7 @@ test('every operation of the table has a row that says how it is served, or why 
 });
 
 test('every command has a section with its options, and none is undocumented', () => {
-  const page = generatedDocs().get('docs/cli.md') ?? '';
+  const page = pages.get('docs/cli.md') ?? '';
   for (const name of ['serve', 'check', 'inspect', 'decrypt']) {
     const help = spawnSync(process.execPath, [join(root, 'src/cli/main.ts'), name, '--help'], { encoding: 'utf8' });
     const options = Array.from(help.stdout.matchAll(/^ {2}(--[\w-]+)/gm), ([, option = '']) => option);
