@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { LoadGate, type LoadTimes } from '../../../../src/crypto/pool/load-gate.ts';
+import { LoadGate, machineMs, type LoadTimes } from '../../../../src/crypto/pool/load-gate.ts';
 
 /** A machine of four cores, on which seconds pass as told. */
 class Machine {
@@ -89,5 +92,37 @@ describe('LoadGate', () => {
     gate.allows();
     for (const end = performance.now() + 60; performance.now() < end;);
     assert.equal(gate.allows(), true, 'a loop that did nothing but count was busy');
+  });
+});
+
+/** By the other way that the system tells it. */
+function byCores(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+}
+
+describe('the time of all cores', () => {
+  // Each of four times of each core is cut to 10 ms.
+  const roundingMs = cpus().length * 4 * 10;
+
+  for (const [what, file] of [
+    ['is what each core says', undefined],
+    ['is found out where there is no such file', '/no/such/file'],
+    ['is found out where the file says something else', import.meta.filename],
+  ] as const) {
+    it(what, () => {
+      const before = byCores();
+      const told = machineMs(file);
+      const after = byCores();
+      assert.ok(told >= before - roundingMs && told <= after + roundingMs, `${before}, ${told}, ${after}`);
+      assert.ok(told > roundingMs * 2, 'the machine did something');
+    });
+  }
+
+  it('leaves out waiting and what other machines took, and reads no further than the first line', async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 's3eg-stat-'));
+    context.after(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'stat');
+    await writeFile(file, 'cpu  1 20 300 4000 50000 600000 7 8 9 10\ncpu0 1 1 1 1 1 1 1 1 1 1\n');
+    assert.equal(machineMs(file), (1 + 20 + 300 + 600_000) * 10);
   });
 });
