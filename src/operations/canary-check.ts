@@ -1,6 +1,7 @@
 import { messageOf } from '../base/message-of.ts';
 import type { ConfiguredPolicy } from '../policy/policy.ts';
 import { S3Error } from '../s3/s3-error.ts';
+import type { CanaryTarget } from './canary-guard.ts';
 import type { Backend, Gateway } from './gateway.ts';
 
 /** Buckets in which a key's canary is looked for at start; the others are checked before the first write to them. */
@@ -19,36 +20,37 @@ export interface CanaryCheck extends Pick<Gateway, 'backends' | 'canaries' | 'po
  * @throws as `CanaryGuard.check`.
  */
 export async function checkCanaries(check: CanaryCheck): Promise<void> {
-  for (const policy of check.configured) {
-    const backend = check.backends.get(policy.backend);
-    if (policy.encryption.mode === 'off' || backend === undefined) continue;
-    for (const bucket of await canaryBuckets(check, policy.name, backend)) {
-      try {
-        await check.canaries.check({ backend, bucket, keyName: policy.encryption.key });
-      } catch (error) {
-        // Deleted since it was listed: nothing is left there that another key could have encrypted.
-        if (!isGone(error) || check.onlyBucket !== undefined) throw error;
-      }
+  const { policies, onlyBucket } = check;
+  const listed = new Map<Backend, readonly string[]>();
+  for (const { name, backend: backendName, encryption } of check.configured) {
+    const backend = check.backends.get(backendName);
+    if (encryption.mode === 'off' || backend === undefined) continue;
+    if (onlyBucket !== undefined) {
+      await check.canaries.check({ backend, bucket: onlyBucket, keyName: encryption.key });
+      continue;
+    }
+    // Several policies may keep their buckets in one backend.
+    const buckets = listed.get(backend) ?? (await bucketsOf(backend, check));
+    listed.set(backend, buckets);
+    const ofPolicy = buckets.filter((bucket) => policies.decide({ bucket, key: '', accessKeyId: '' })?.name === name);
+    for (const bucket of ofPolicy.slice(0, maxCanaryBuckets)) {
+      await checkListed(check, { backend, bucket, keyName: encryption.key });
     }
   }
 }
 
-function isGone(error: unknown): boolean {
-  return error instanceof S3Error && error.code === 'NoSuchBucket';
+async function checkListed({ canaries }: CanaryCheck, target: CanaryTarget): Promise<void> {
+  try {
+    await canaries.check(target);
+  } catch (error) {
+    // Deleted since it was listed: nothing is left there that another key could have encrypted.
+    if (!(error instanceof S3Error && error.code === 'NoSuchBucket')) throw error;
+  }
 }
 
-async function canaryBuckets(
-  { policies, onlyBucket, telemetry: { logger } }: CanaryCheck,
-  policyName: string,
-  backend: Backend,
-): Promise<readonly string[]> {
-  if (onlyBucket !== undefined) return [onlyBucket];
+async function bucketsOf(backend: Backend, { telemetry: { logger } }: CanaryCheck): Promise<readonly string[]> {
   try {
-    const buckets = await backend.store.listBuckets();
-    return buckets
-      .map(({ name }) => name)
-      .filter((bucket) => policies.decide({ bucket, key: '', accessKeyId: '' })?.name === policyName)
-      .slice(0, maxCanaryBuckets);
+    return (await backend.store.listBuckets()).map(({ name }) => name);
   } catch (error) {
     // Each bucket is checked before the first write to it.
     const reason = messageOf(error);

@@ -9,6 +9,7 @@ import { describe, it, test } from 'node:test';
 import { loadSettings } from '../../../src/config/load.ts';
 import { LocalKeyring } from '../../../src/keys/local/local-keyring.ts';
 import { FilesystemStore } from '../../../src/store/filesystem/filesystem-store.ts';
+import { CanaryGuard } from '../../../src/operations/canary-guard.ts';
 import { startGateway } from '../../../src/wire/gateway.ts';
 import { openStores } from '../../../src/wire/stores.ts';
 
@@ -55,6 +56,34 @@ test('a bucket that is deleted during a start does not end the start', async (co
   const gateway = await startGateway(settings);
   await gateway.close();
   assert.equal(listBuckets.mock.callCount(), 1);
+});
+
+test('a backend lists its buckets once at a start, for all policies that keep buckets there', async (context) => {
+  const cwd = await mkdtemp(join(tmpdir(), 's3eg-wire-'));
+  context.after(() => rm(cwd, { recursive: true }));
+  await (await LocalKeyring.open({ name: 'first', file: join(cwd, 'first.json'), create: true })).close();
+  const config = {
+    listen: { host: '127.0.0.1', port: 0 },
+    admin: { host: '127.0.0.1', port: 0 },
+    credentials: [{ accessKeyId: 'USER', secretAccessKey: 'a-secret-for-tests', allow: [{ actions: ['read'] }] }],
+    keys: { first: { type: 'local', file: 'first.json' } },
+    backends: { disk: { type: 'filesystem', root: 'disk' } },
+    policies: ['a', 'b'].map((name) => ({
+      name,
+      match: { buckets: [`${name}-*`] },
+      backend: 'disk',
+      encryption: { mode: 'required', key: 'first' },
+    })),
+  };
+  await writeFile(join(cwd, 'config.json'), JSON.stringify(config));
+  const buckets = ['a-1', 'b-1', 'a-2', 'c-1'].map((name) => ({ name, creationDate: new Date(0).toISOString() }));
+  const listBuckets = context.mock.method(FilesystemStore.prototype, 'listBuckets', async () => buckets);
+  const check = context.mock.method(CanaryGuard.prototype, 'check', async () => {});
+  const { settings } = await loadSettings({ file: 'config.json', env: {}, cwd });
+  await (await startGateway(settings)).close();
+  assert.equal(listBuckets.mock.callCount(), 1);
+  const checked = check.mock.calls.map(({ arguments: [target] }) => target?.bucket);
+  assert.deepEqual(checked, ['a-1', 'a-2', 'b-1']);
 });
 
 describe('where a second key or backend does not open, the first is closed:', () => {
