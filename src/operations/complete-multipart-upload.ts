@@ -3,6 +3,7 @@ import { buildIndexRegion, type IndexPart, type ObjectIndex } from '../envelope/
 import { partPlaintextSize } from '../envelope/object-writer.ts';
 import type { SealedChecksum } from '../envelope/envelope.ts';
 import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { unwrapSecrets } from '../envelope/wrapped-dek.ts';
 import { requestConditions } from '../s3/conditions.ts';
 import { mapConditions, parsePartEtag } from '../s3/etag.ts';
 import { responseObjectHeaders } from '../s3/object-headers.ts';
@@ -31,7 +32,6 @@ import {
   uploadAddress,
   type OpenUpload,
 } from './multipart-upload.ts';
-import { unwrapSecrets } from './object-decryption.ts';
 import { readChecksumToken, readMd5Token } from './part-checksum.ts';
 import { patiently } from './patience.ts';
 import { checkSize } from './put-object.ts';
@@ -212,7 +212,7 @@ async function uploadIndex(
   { envelope, checksum }: OpenUpload,
   { chosen: parts, wholeMd5 }: Content,
 ): Promise<{ readonly indexed: readonly CompletedPart[]; readonly checksums: readonly SealedChecksum[] }> {
-  using secrets = await unwrapSecrets(gateway, request, envelope);
+  using secrets = await unwrapSecrets(gateway.dataKeys, request, envelope, request.signal);
   const named = parts.map((part) => namedPart(secrets, part));
   const whole = completedChecksum(request.headers, checksum, named);
   const checksums = withMd5(whole === undefined ? [] : [whole], wholeMd5 ?? compositeMd5(named));

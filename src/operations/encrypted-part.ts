@@ -2,11 +2,11 @@ import type { ByteStream } from '../base/byte-stream.ts';
 import { holdBackLast } from '../base/streams.ts';
 import { encryptPart } from '../envelope/object-writer.ts';
 import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { unwrapSecrets } from '../envelope/wrapped-dek.ts';
 import { partEtag, withMd5Token } from '../s3/etag.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
 import { tagHex, uploadAddress, type OpenUpload } from './multipart-upload.ts';
-import { unwrapSecrets } from './object-decryption.ts';
 import { mustWait } from './part-placement.ts';
 import { checksumToken, md5Token, type PartAttempt, type PartChecksum } from './part-checksum.ts';
 
@@ -40,7 +40,7 @@ export async function storeEncryptedPart(
   const isStaged = await mustWait(request, gateway, upload, content);
   if (partNumber === maxPartNumber && !isStaged) throw noRoomForIndex();
   const { envelope } = upload;
-  using secrets = await unwrapSecrets(gateway, request, envelope);
+  using secrets = await unwrapSecrets(gateway.dataKeys, request, envelope, request.signal);
   const { suite, segmentSizeBytes } = envelope;
   const part = encryptPart({
     secrets,

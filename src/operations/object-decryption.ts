@@ -7,7 +7,8 @@ import {
 } from '../envelope/envelope.ts';
 import type { Envelope, SealedMetadata } from '../envelope/envelope.ts';
 import { isOfSameObject, unwrapBeside } from '../envelope/envelope-record.ts';
-import { dekAad, ObjectSecrets } from '../envelope/object-secrets.ts';
+import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { unwrapSecrets } from '../envelope/wrapped-dek.ts';
 import { isVersionRefused } from '../keys/key-errors.ts';
 import { s3Error } from '../s3/s3-error.ts';
 import type { ObjectHead } from '../store/object-store.ts';
@@ -24,21 +25,6 @@ export interface OpenedObject {
   readonly secrets: ObjectSecrets;
   readonly metadata: SealedMetadata;
   readonly plaintextBytes: number;
-}
-
-/** Unwraps the DEK of an envelope that stands (or stood) at the request's bucket and key. */
-export async function unwrapSecrets(
-  gateway: Pick<Gateway, 'dataKeys'>,
-  request: Pick<ObjectRequest, 'bucket' | 'key' | 'signal'>,
-  envelope: Envelope,
-): Promise<ObjectSecrets> {
-  const { bucket, key, signal } = request;
-  const dek = await gateway.dataKeys.unwrap(
-    envelope,
-    { context: { policy: envelope.policy, bucket }, aad: dekAad(bucket, key, envelope.commitment) },
-    signal,
-  );
-  return ObjectSecrets.of(dek, envelope.salt);
 }
 
 /**
@@ -84,7 +70,8 @@ async function unwrapStored(
   request: NamedObject,
   { head, text, envelope }: Stored,
 ): Promise<ObjectSecrets> {
-  const unwrap = (wrapped: Envelope): Promise<ObjectSecrets> => unwrapSecrets(gateway, request, wrapped);
+  const unwrap = (wrapped: Envelope): Promise<ObjectSecrets> =>
+    unwrapSecrets(gateway.dataKeys, request, wrapped, request.signal);
   const known = gateway.envelopesBeside.find(request, text);
   if (known !== undefined) {
     try {

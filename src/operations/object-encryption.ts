@@ -7,7 +7,8 @@ import {
   sealEnvelope,
 } from '../envelope/envelope.ts';
 import type { EnvelopeFields, SealedMetadata } from '../envelope/envelope.ts';
-import { dekAad, type ObjectSecrets } from '../envelope/object-secrets.ts';
+import type { ObjectSecrets } from '../envelope/object-secrets.ts';
+import { dekBinding } from '../envelope/wrapped-dek.ts';
 import { checkStoredMetadataSize } from '../s3/object-headers.ts';
 import type { Headers } from '../store/object-store.ts';
 import type { Gateway, ObjectRequest } from './gateway.ts';
@@ -45,8 +46,7 @@ export async function encryptedHeaders(
     secrets.dek,
     {
       keyName: policy.encryption.key,
-      context: { policy: policy.name, bucket },
-      aad: dekAad(bucket, key, secrets.commitment),
+      ...dekBinding({ policy: policy.name, commitment: secrets.commitment }, { bucket, key }),
       bytes: content.plaintextBytes,
     },
     request.signal,

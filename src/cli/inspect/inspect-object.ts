@@ -8,7 +8,8 @@ import { compareMetadata, type MetadataOutcome } from '../offline/decrypt-object
 import { failureMessage } from '../offline/failure.ts';
 import { FileBytes } from '../offline/file-bytes.ts';
 import { envelopeOnly, MetadataError, parseMetadata, type StoredMetadata } from '../offline/metadata-document.ts';
-import type { ObjectPlace, ObjectKeys } from '../offline/offline-keys.ts';
+import type { ObjectPlace } from '../../envelope/wrapped-dek.ts';
+import type { ObjectKeys } from '../offline/offline-keys.ts';
 import { readSmallFile } from '../offline/small-file.ts';
 import { sidecarSuffix } from '../offline/tree.ts';
 

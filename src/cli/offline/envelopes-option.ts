@@ -10,7 +10,8 @@ import type { ObjectSecrets } from '../../envelope/object-secrets.ts';
 import { KeyError } from '../../keys/key-provider.ts';
 import { printable } from '../cli-io.ts';
 import { UsageError } from '../exit-code.ts';
-import type { ObjectPlace, ObjectKeys } from './offline-keys.ts';
+import type { ObjectPlace } from '../../envelope/wrapped-dek.ts';
+import type { ObjectKeys } from './offline-keys.ts';
 import { readSmallFile } from './small-file.ts';
 import { listTree } from './tree.ts';
 

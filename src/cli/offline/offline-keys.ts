@@ -2,19 +2,14 @@ import { resolve } from 'node:path';
 
 import type { Settings } from '../../config/settings.ts';
 import type { Envelope } from '../../envelope/envelope.ts';
-import { dekAad, ObjectSecrets } from '../../envelope/object-secrets.ts';
+import { ObjectSecrets } from '../../envelope/object-secrets.ts';
+import { dekBinding, unwrapSecrets, type ObjectPlace } from '../../envelope/wrapped-dek.ts';
 import { DataKeys } from '../../keys/data-keys.ts';
 import { KeyError, type KeyProvider } from '../../keys/key-provider.ts';
 import type { RecoveryPrivateKey } from '../../keys/recovery-key.ts';
 import { openKey } from '../../wire/keys.ts';
 import { printable } from '../cli-io.ts';
 import { UsageError } from '../exit-code.ts';
-
-/** Where an object stood in its bucket: its key is bound to both. */
-export interface ObjectPlace {
-  readonly bucket: string;
-  readonly key: string;
-}
 
 /** What opens objects. */
 export interface ObjectKeys {
@@ -85,10 +80,9 @@ export class OfflineKeys implements ObjectKeys, AsyncDisposable {
     return new OfflineKeys(providers, fallback);
   }
 
-  async unwrap(envelope: Envelope, { bucket, key }: ObjectPlace): Promise<ObjectSecrets> {
-    const use = { context: { policy: envelope.policy, bucket }, aad: dekAad(bucket, key, envelope.commitment) };
+  async unwrap(envelope: Envelope, place: ObjectPlace): Promise<ObjectSecrets> {
     if (this.#recovery !== undefined) {
-      return ObjectSecrets.of(this.#recovery.openDataKey(envelope, use), envelope.salt);
+      return ObjectSecrets.of(this.#recovery.openDataKey(envelope, dekBinding(envelope, place)), envelope.salt);
     }
     const kekName = this.#providers.has(envelope.kekName) ? envelope.kekName : this.#fallback;
     if (kekName === undefined) {
@@ -98,8 +92,7 @@ export class OfflineKeys implements ObjectKeys, AsyncDisposable {
         `there is no key "${name}", which the object is encrypted under: give its keyring with --keyring ${name}=FILE`,
       );
     }
-    const dek = await this.#dataKeys.unwrap({ ...envelope, kekName }, use);
-    return ObjectSecrets.of(dek, envelope.salt);
+    return unwrapSecrets(this.#dataKeys, place, { ...envelope, kekName });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

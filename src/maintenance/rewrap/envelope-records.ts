@@ -9,7 +9,7 @@ import {
   verifyBeside,
   isOfSameObject,
 } from '../../envelope/envelope-record.ts';
-import { dekAad, ObjectSecrets } from '../../envelope/object-secrets.ts';
+import { unwrapSecrets } from '../../envelope/wrapped-dek.ts';
 import type { DataKeys } from '../../keys/data-keys.ts';
 import { KeyError } from '../../keys/key-provider.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
@@ -51,7 +51,7 @@ export class EnvelopeRecords {
     try {
       const { envelope } = decodeRecord(bytes);
       if (!isOfSameObject(own, envelope)) return undefined;
-      using secrets = await openSecrets(this.#dataKeys, { bucket, key }, envelope, signal);
+      using secrets = await unwrapSecrets(this.#dataKeys, { bucket, key }, envelope, signal);
       verifyBeside(own, envelope, secrets);
       return envelope;
     } catch (error) {
@@ -78,16 +78,4 @@ export class EnvelopeRecords {
       signal === undefined ? {} : { signal },
     );
   }
-}
-
-/** Unwraps the DEK of an envelope of an object. @throws KeyError. */
-export async function openSecrets(
-  dataKeys: DataKeys,
-  { bucket, key }: { readonly bucket: string; readonly key: string },
-  envelope: Envelope,
-  signal?: AbortSignal,
-): Promise<ObjectSecrets> {
-  const context = { policy: envelope.policy, bucket };
-  const aad = dekAad(bucket, key, envelope.commitment);
-  return ObjectSecrets.of(await dataKeys.unwrap(envelope, { context, aad }, signal), envelope.salt);
 }

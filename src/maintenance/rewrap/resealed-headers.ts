@@ -9,11 +9,10 @@ import {
   verifyMetadataDigest,
   type Envelope,
 } from '../../envelope/envelope.ts';
-import { dekAad } from '../../envelope/object-secrets.ts';
+import { dekBinding, unwrapSecrets } from '../../envelope/wrapped-dek.ts';
 import type { DataKeys } from '../../keys/data-keys.ts';
 import { checkStoredMetadataSize } from '../../s3/object-headers.ts';
 import type { Headers, ObjectHead } from '../../store/object-store.ts';
-import { openSecrets } from './envelope-records.ts';
 
 /** What of a HEAD is set again, so that a copy with replaced metadata keeps it; tags are copied by the backend. */
 const carried =
@@ -41,13 +40,12 @@ export async function reseal(
   { bucket, key, head, envelope, beside = envelope, keyName }: ResealRequest,
   signal?: AbortSignal,
 ): Promise<Envelope> {
-  using secrets = await openSecrets(dataKeys, { bucket, key }, beside, signal);
+  using secrets = await unwrapSecrets(dataKeys, { bucket, key }, beside, signal);
   const metadata = openEnvelope(envelope, secrets);
   verifyMetadataDigest(metadata, head.headers);
   const bytes = payloadSize(head.sizeBytes, metadata);
-  const context = { policy: envelope.policy, bucket };
-  const aad = dekAad(bucket, key, envelope.commitment);
-  const wrapped = await dataKeys.wrap(secrets.dek, { keyName, context, aad, bytes }, signal);
+  const binding = dekBinding(envelope, { bucket, key });
+  const wrapped = await dataKeys.wrap(secrets.dek, { keyName, ...binding, bytes }, signal);
   const { suite, segmentSizeBytes, layout, salt, commitment, policy, floeHeader } = envelope;
   const fields = { suite, segmentSizeBytes, layout, salt, commitment, policy, ...(floeHeader && { floeHeader }) };
   return sealEnvelope({ ...fields, ...wrapped }, metadata, secrets);
