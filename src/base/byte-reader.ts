@@ -1,6 +1,7 @@
-import type { ByteStream } from './byte-stream.ts';
+import type { ByteIterator, ByteStream } from './byte-stream.ts';
 import { claim, release } from './chunk-memory.ts';
 import { CodedError } from './coded-error.ts';
+import { ownedStream } from './owned-stream.ts';
 
 /** The stream ended before the bytes that were asked for. */
 export class UnexpectedEndError extends CodedError<'unexpected_end'> {
@@ -21,21 +22,31 @@ export class ReaderClosedError extends CodedError<'closed'> {
  * Pulls a chunk only when the bytes at hand do not suffice, and hands out views of the chunks, not copies.
  */
 export class ByteReader {
-  readonly #source: AsyncIterator<Uint8Array>;
-  #pending: Uint8Array | undefined;
-  /** The chunk that `#pending` is the rest of. */
-  #pendingChunk: Uint8Array | undefined;
+  readonly #source: ByteIterator;
+  /** At hand, in order; none is empty. */
+  #chunks: Uint8Array[] = [];
+  /** How much of the first of them was read. */
+  #readBytes = 0;
+  /** What of all of them was not read. */
+  #bytesAtHand = 0;
   /** Chunks whose last piece was lent. */
   #lent: Uint8Array[] = [];
   #ended = false;
+  #isClosed = false;
   #failure: Error | undefined;
 
   constructor(source: ByteStream) {
     this.#source = source[Symbol.asyncIterator]();
   }
 
+  /** What can be read without waiting. */
+  get bytesAtHand(): number {
+    return this.#bytesAtHand;
+  }
+
   /** The next `length` bytes as pieces (none of them empty); fewer only where the stream ends. */
   async read(length: number): Promise<Uint8Array[]> {
+    await this.wait(length);
     return this.#take(length);
   }
 
@@ -44,8 +55,33 @@ export class ByteReader {
    * handed over (see chunk-memory.ts).
    */
   async lend(length: number): Promise<Uint8Array[]> {
+    await this.wait(length);
+    return this.lendNow(length);
+  }
+
+  /** As `lend`, of what is at hand. */
+  lendNow(length: number): Uint8Array[] {
     this.#releaseLent();
     return this.#take(length, this.#lent);
+  }
+
+  /** Resolves when so many bytes are at hand, or the stream has ended. */
+  async wait(length: number): Promise<void> {
+    while (!this.gather(length) && !this.#ended) {
+      const step = await this.#advance();
+      if (step.done === true) this.#ended = true;
+      else this.#add(step.value);
+    }
+  }
+
+  /** Takes what the source has at hand, up to about `length`. @returns Whether so many bytes can be read without waiting. */
+  gather(length: number): boolean {
+    while (this.#bytesAtHand < length && !this.#isOver()) {
+      const chunk = this.#source.ready?.();
+      if (chunk === undefined) return false;
+      this.#add(chunk);
+    }
+    return this.#bytesAtHand >= length;
   }
 
   /**
@@ -53,9 +89,10 @@ export class ByteReader {
    * handed over are given as they are; only what lies in a chunk that is not, or not used up, is copied.
    */
   async own(length: number): Promise<Uint8Array[]> {
+    await this.wait(length);
     this.#releaseLent();
     const usedUp: Uint8Array[] = [];
-    const pieces = await this.#take(length, usedUp);
+    const pieces = this.#take(length, usedUp);
     const owned: Uint8Array[] = [];
     let copied: Uint8Array[] = [];
     // Each piece but the last has used up its chunk.
@@ -70,34 +107,6 @@ export class ByteReader {
     }
     if (copied.length > 0) owned.push(copyOf(copied));
     return owned;
-  }
-
-  #releaseLent(): void {
-    const usedUp = this.#lent;
-    this.#lent = [];
-    for (const chunk of usedUp) release(chunk);
-  }
-
-  async #take(length: number, usedUp?: Uint8Array[]): Promise<Uint8Array[]> {
-    const pieces: Uint8Array[] = [];
-    let missing = length;
-    while (missing > 0) {
-      const piece = this.#pending ?? (await this.#pull());
-      if (piece === undefined) break;
-      const chunk = this.#pendingChunk ?? piece;
-      if (piece.length > missing) {
-        pieces.push(piece.subarray(0, missing));
-        this.#pending = piece.subarray(missing);
-        this.#pendingChunk = chunk;
-        break;
-      }
-      pieces.push(piece);
-      usedUp?.push(chunk);
-      missing -= piece.length;
-      this.#pending = undefined;
-      this.#pendingChunk = undefined;
-    }
-    return pieces;
   }
 
   /**
@@ -115,8 +124,8 @@ export class ByteReader {
 
   /** Whether nothing is left; pulls at most the chunks it needs to know. */
   async atEnd(): Promise<boolean> {
-    this.#pending ??= await this.#pull();
-    return this.#pending === undefined;
+    await this.wait(1);
+    return this.#bytesAtHand === 0;
   }
 
   /**
@@ -124,13 +133,12 @@ export class ByteReader {
    * Returning early closes the source, even where iteration never started.
    */
   rest(): ByteStream {
-    return streamOver(this, async () => {
-      this.#pending ??= await this.#pull();
-      const chunk = this.#pending;
-      this.#pending = undefined;
-      this.#pendingChunk = undefined;
-      return chunk;
-    });
+    const ready = (): Uint8Array | undefined => (this.gather(1) ? this.#takePiece(this.#bytesAtHand) : undefined);
+    const next = async (): Promise<Uint8Array | undefined> => {
+      await this.wait(1);
+      return this.#takePiece(this.#bytesAtHand);
+    };
+    return ownedStream(next, () => this.close(), ready);
   }
 
   /**
@@ -139,39 +147,78 @@ export class ByteReader {
    * nothing.
    */
   async close(): Promise<void> {
-    this.#pending = undefined;
-    this.#pendingChunk = undefined;
+    this.#chunks = [];
+    this.#bytesAtHand = 0;
     this.#lent = [];
-    if (this.#ended || this.#failure !== undefined) return;
-    this.#failure = new ReaderClosedError();
+    if (this.#isOver()) return;
+    this.#isClosed = true;
     await this.#source.return?.();
   }
 
-  async #pull(): Promise<Uint8Array | undefined> {
-    while (!this.#ended) {
-      const step = await this.#advance();
-      if (step.done === true) this.#ended = true;
-      else if (step.value.length > 0) return step.value;
+  #take(length: number, usedUp?: Uint8Array[]): Uint8Array[] {
+    const pieces: Uint8Array[] = [];
+    let missing = length;
+    while (missing > 0) {
+      const piece = this.#takePiece(missing, usedUp);
+      if (piece === undefined) break;
+      pieces.push(piece);
+      missing -= piece.length;
     }
-    return undefined;
+    return pieces;
+  }
+
+  /** What is left of the first chunk, up to `mostBytes`; undefined where nothing is at hand. */
+  #takePiece(mostBytes: number, usedUp?: Uint8Array[]): Uint8Array | undefined {
+    const [chunk] = this.#chunks;
+    if (chunk === undefined) return undefined;
+    const start = this.#readBytes;
+    const lengthBytes = Math.min(mostBytes, chunk.length - start);
+    this.#bytesAtHand -= lengthBytes;
+    this.#readBytes += lengthBytes;
+    if (this.#readBytes === chunk.length) {
+      this.#chunks.shift();
+      this.#readBytes = 0;
+      usedUp?.push(chunk);
+    }
+    return lengthBytes === chunk.length ? chunk : chunk.subarray(start, start + lengthBytes);
+  }
+
+  #add(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#bytesAtHand += chunk.length;
+  }
+
+  #releaseLent(): void {
+    if (this.#lent.length === 0) return;
+    const usedUp = this.#lent;
+    this.#lent = [];
+    for (const chunk of usedUp) release(chunk);
   }
 
   /** One step of the source. What it threw is thrown again later: a broken stream has not ended either. */
   async #advance(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#failure === undefined) {
-      try {
-        const step = await this.#source.next();
-        if (!this.#isFailed()) return step;
-      } catch (error) {
+    this.#throwIfOver();
+    try {
+      const step = await this.#source.next();
+      this.#throwIfOver();
+      return step;
+    } catch (error) {
+      if (!this.#isClosed)
         this.#failure ??= error instanceof Error ? error : new Error('stream failed', { cause: error });
-      }
+      this.#throwIfOver();
+      throw error;
     }
-    throw this.#failure;
   }
 
-  /** A function because `close` may have been called during the await, which the compiler does not consider. */
-  #isFailed(): boolean {
-    return this.#failure !== undefined;
+  /** May be called during an await, which the compiler does not consider. */
+  #throwIfOver(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isClosed) throw new ReaderClosedError();
+  }
+
+  #isOver(): boolean {
+    return this.#ended || this.#isClosed || this.#failure !== undefined;
   }
 }
 
@@ -184,34 +231,4 @@ function copyOf(pieces: readonly Uint8Array[]): Uint8Array {
     offset += piece.length;
   }
   return copy;
-}
-
-/**
- * A stream of what `next` gives until undefined, which owns `reader`: it is closed at the end, on an error and on an
- * early return. Unlike an async generator it closes the source also when it is returned before its first step.
- */
-export function streamOver(reader: ByteReader, next: () => Promise<Uint8Array | undefined>): ByteStream {
-  const done = { done: true, value: undefined } as const;
-  let finished = false;
-  const finish = async () => {
-    finished = true;
-    await reader.close();
-    return done;
-  };
-  const iterator: AsyncIterator<Uint8Array, undefined> = {
-    next: async () => {
-      if (finished) return done;
-      try {
-        const value = await next();
-        if (value !== undefined) return { done: false, value };
-      } catch (error) {
-        // The first error is the one that counts; closing a broken source may well fail too.
-        await finish().catch(() => {});
-        throw error;
-      }
-      return finish();
-    },
-    return: finish,
-  };
-  return { [Symbol.asyncIterator]: () => iterator };
 }

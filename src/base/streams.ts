@@ -61,6 +61,7 @@ export async function primed(source: ByteStream): Promise<ByteStream> {
     [Symbol.asyncIterator]() {
       let given = false;
       return {
+        ready: () => (given ? iterator.ready?.() : undefined),
         next(): Promise<IteratorResult<Uint8Array>> {
           if (given) return iterator.next();
           given = true;
@@ -88,11 +89,12 @@ export function releasing(source: ByteStream, release: () => void): ByteStream {
     const { done, value } = await taking;
     return done === true ? undefined : value;
   };
-  return ownedStream(next, async () => {
+  const close = async (): Promise<void> => {
     // Not awaited: the step may wait for a source that ends only because it is left.
     void step.then(release, release);
     await chunks.return?.();
-  });
+  };
+  return ownedStream(next, close, () => chunks.ready?.());
 }
 
 /** Reads a stream whole. @throws what `tooLong` gives, when there are more than `maxBytes`. */

@@ -1,8 +1,8 @@
-import { ByteReader, streamOver } from '../base/byte-reader.ts';
+import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
 import { ownedStream } from '../base/owned-stream.ts';
 import { FloeError, type FloeDecryptor, type FloeEncryptor } from './floe.ts';
-import { SegmentFlow, type SegmentSource } from './pool/segment-flow.ts';
+import { SegmentFlow, type SegmentBatch, type SegmentSource } from './pool/segment-flow.ts';
 import { sealJob, type SegmentJob } from './pool/segment-job.ts';
 import type { SegmentPool } from './pool/segment-pool.ts';
 
@@ -24,22 +24,27 @@ export interface MessageOffload {
   readonly plaintextBytes: number;
 }
 
+/** Segments that are at hand go on together up to this length: a chunk for each costs more than the cipher. */
+const batchBytes = 256 * 1024;
+
 /**
- * The whole FLOE message: header and segments, one chunk per segment, the header in the first. Every message has
- * exactly one final segment: full where the length is a multiple of the segment size, empty where there are no bytes.
- * Holds one segment and at most one chunk of the source, with `offload` some segments more where threads help; the
+ * The whole FLOE message: header and segments, the header in the first chunk. Every message has exactly one final segment:
+ * full where the length is a multiple of the segment size, empty where there are no bytes.
+ * Holds one segment, or as many as the source had at hand up to 256 KiB, and at most one chunk of the source, with `offload` some segments more where threads help; the
  * encryptor stays the caller's to dispose, after the end.
  */
 export function encryptMessage(encryptor: FloeEncryptor, plaintext: ByteStream, offload?: MessageOffload): ByteStream {
   const reader = new ByteReader(plaintext);
   const source = new PlaintextSegments(encryptor, reader, offload?.plaintextBytes ?? 0);
   const flow = new SegmentFlow(source, offload?.pool);
+  const close = async (): Promise<void> => {
+    flow.close();
+    await reader.close();
+  };
   return ownedStream(
     () => flow.next(),
-    async () => {
-      flow.close();
-      await reader.close();
-    },
+    close,
+    () => flow.ready(),
   );
 }
 
@@ -65,14 +70,32 @@ class PlaintextSegments implements SegmentSource {
     return this.#position === 0 ? 0 : this.#plaintextBytes - this.#position * this.segmentSizeBytes;
   }
 
-  async next(): Promise<readonly Uint8Array[] | undefined> {
+  async next(): Promise<SegmentBatch | undefined> {
     if (this.#isFinished) return undefined;
-    const pieces = await this.#reader.lend(this.segmentSizeBytes);
-    this.#isFinished = await this.#reader.atEnd();
-    const prefix = this.#position === 0 ? this.#encryptor.header : undefined;
-    const segment = this.#encryptor.encryptSegment(this.#position, pieces, this.#isFinished, prefix);
-    this.#position += 1;
-    return [segment];
+    await this.#reader.wait(this.segmentSizeBytes + 1);
+    return this.#batch();
+  }
+
+  ready(): SegmentBatch | undefined {
+    return this.#isFinished || !this.#reader.gather(this.segmentSizeBytes + 1) ? undefined : this.#batch();
+  }
+
+  /** All segments at hand that are known not to be final, as a byte comes after them; else the final one. */
+  #batch(): SegmentBatch {
+    const encryptor = this.#encryptor;
+    const position = this.#position;
+    const most = Math.max(1, Math.floor(batchBytes / this.segmentSizeBytes));
+    this.#reader.gather(most * this.segmentSizeBytes + 1);
+    const whole = Math.min(most, Math.floor((this.#reader.bytesAtHand - 1) / this.segmentSizeBytes));
+    const prefix = position === 0 ? encryptor.header : undefined;
+    const segments = Math.max(1, whole);
+    const pieces = this.#reader.lendNow(segments * this.segmentSizeBytes);
+    this.#isFinished = whole < 1;
+    this.#position += segments;
+    const chunk = this.#isFinished
+      ? encryptor.encryptSegment(position, pieces, true, prefix)
+      : encryptor.encryptSegments(position, pieces, prefix);
+    return { outputs: [chunk], segments };
   }
 
   async job(maxSegments: number): Promise<SegmentJob | undefined> {
@@ -97,7 +120,7 @@ class PlaintextSegments implements SegmentSource {
  */
 export function decryptSegments(decryptor: FloeDecryptor, ciphertext: ByteStream, range: SegmentRange): ByteStream {
   const reader = new ByteReader(ciphertext);
-  return streamOver(reader, segmentPieces(decryptor, reader, range));
+  return ownedStream(segmentPieces(decryptor, reader, range), () => reader.close());
 }
 
 /** As `decryptSegments`, but leaves the reader open behind the range, for more messages in the same stream. */

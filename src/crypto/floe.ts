@@ -20,6 +20,7 @@ import {
 import { FloeSegmentKeys, floeHeaderTag } from './floe-keys.ts';
 import {
   checkedPosition,
+  cut,
   invalidSegment,
   openSegment,
   sealSegment,
@@ -90,6 +91,27 @@ export class FloeEncryptor implements Disposable {
     const output = Buffer.allocUnsafe(start + task.lengthBytes + floeSegmentOverheadBytes);
     if (prefix !== undefined) output.set(prefix);
     sealSegment(task, pieces, output, start);
+    return handOver(output);
+  }
+
+  /**
+   * The encrypted segments from `position` on, none of them the final one, as `encryptSegment` gives them, in one buffer:
+   * it costs less to pass on than many. `pieces` together are a multiple of `segmentSizeBytes`.
+   * @throws FloeError as `encryptSegment`.
+   */
+  encryptSegments(position: number, pieces: readonly Uint8Array[], prefix?: Uint8Array): Uint8Array {
+    const { segmentSizeBytes } = this.parameters;
+    const count = totalLength(pieces) / segmentSizeBytes;
+    if (!Number.isInteger(count)) throw invalidSegment();
+    const encryptedBytes = segmentSizeBytes + floeSegmentOverheadBytes;
+    const start = prefix?.length ?? 0;
+    const output = Buffer.allocUnsafe(start + count * encryptedBytes);
+    if (prefix !== undefined) output.set(prefix);
+    for (let index = 0; index < count; index++) {
+      const plaintext = cut(pieces, index * segmentSizeBytes, (index + 1) * segmentSizeBytes);
+      const task = this.task(position + index, segmentSizeBytes, false);
+      sealSegment(task, plaintext, output, start + index * encryptedBytes);
+    }
     return handOver(output);
   }
 

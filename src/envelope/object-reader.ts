@@ -72,19 +72,29 @@ export function decryptRange({
   });
   let skipBytes = plan.skipBytes;
   let takeBytes = plan.takeBytes;
+  const wantedOf = (piece: Uint8Array): Uint8Array => {
+    const isWhole = skipBytes === 0 && piece.length <= takeBytes;
+    const wanted = isWhole ? piece : piece.subarray(skipBytes, skipBytes + takeBytes);
+    skipBytes = Math.max(0, skipBytes - piece.length);
+    takeBytes -= wanted.length;
+    return wanted;
+  };
+  const isComplete = (): boolean => takeBytes === 0;
   const next = async () => {
-    while (takeBytes > 0) {
+    while (!isComplete()) {
       const piece = await slices.next();
       // Only a plan of another layout than the slices' can end early.
       if (piece === undefined) throw new RangeError('the plan has fewer bytes than it says');
-      const wanted = piece.subarray(skipBytes, skipBytes + takeBytes);
-      skipBytes = Math.max(0, skipBytes - piece.length);
-      takeBytes -= wanted.length;
+      const wanted = wantedOf(piece);
       if (wanted.length > 0) return wanted;
     }
     return undefined;
   };
-  return ownedStream(next, () => release(slices, reader));
+  const ready = () => {
+    const piece = isComplete() ? undefined : slices.ready();
+    return piece === undefined ? undefined : wantedOf(piece);
+  };
+  return ownedStream(next, () => release(slices, reader), ready);
 }
 
 /**
@@ -135,10 +145,16 @@ function decryptWhole(input: DecryptWholeMultipartInput): ByteStream {
     }
     return held.shift();
   };
-  return ownedStream(next, async () => {
+  const ready = () => {
+    const piece = position < holdFrom ? slices.ready() : undefined;
+    position += piece?.length ?? 0;
+    return piece;
+  };
+  const close = async () => {
     secrets.dispose();
     await release(slices, reader);
-  });
+  };
+  return ownedStream(next, close, ready);
 }
 
 /** Where the last segment that has any bytes begins; an empty last part has none. */

@@ -88,9 +88,10 @@ export function encryptObject(input: EncryptObjectInput): EncryptedObject {
 
   let sentBytes = 0;
   let region: AsyncIterator<Uint8Array> | undefined;
+  let last: Uint8Array | undefined;
   const next = async (): Promise<Uint8Array | undefined> => {
     if (region !== undefined) return valueOf(await region.next());
-    const chunk = valueOf(await messages.next());
+    const chunk = last ?? valueOf(await messages.next());
     if (chunk === undefined) throw lengthMismatch();
     sentBytes += chunk.length;
     if (sentBytes < messageBytes) return chunk;
@@ -99,11 +100,19 @@ export function encryptObject(input: EncryptObjectInput): EncryptedObject {
     region = (joins ? nothing() : built.stream())[Symbol.asyncIterator]();
     return joins ? Buffer.concat([chunk, contiguousRegion(built)]) : chunk;
   };
+  const ready = (): Uint8Array | undefined => {
+    const chunk = region === undefined && last === undefined ? messages.ready?.() : undefined;
+    if (chunk === undefined) return undefined;
+    // The index region goes with the last.
+    if (sentBytes + chunk.length >= messageBytes) last = chunk;
+    else sentBytes += chunk.length;
+    return last === undefined ? chunk : undefined;
+  };
   const close = async () => {
     secrets.dispose();
     await messages.return?.();
   };
-  return { floeHeader: encryptor.header, storedBytes, body: ownedStream(next, close) };
+  return { floeHeader: encryptor.header, storedBytes, body: ownedStream(next, close, ready) };
 }
 
 /** Encrypts a part of a multipart upload, under a fresh FLOE IV each time; the body fails as that of `encryptObject`. */
@@ -136,12 +145,14 @@ function startMessage(input: MessageInput, partNumber: number): { encryptor: Flo
     exactly(plaintext, plaintextBytes),
     pool === undefined ? undefined : { pool, plaintextBytes },
   )[Symbol.asyncIterator]();
+  const close = async () => {
+    encryptor.dispose();
+    await chunks.return?.();
+  };
   const body = ownedStream(
     async () => valueOf(await chunks.next()),
-    async () => {
-      encryptor.dispose();
-      await chunks.return?.();
-    },
+    close,
+    () => chunks.ready?.(),
   );
   return { encryptor, body };
 }
@@ -151,14 +162,21 @@ function exactly(source: ByteStream, lengthBytes: number): ByteStream {
   const chunks = source[Symbol.asyncIterator]();
   let left = lengthBytes;
   const next = async () => {
+    if (left < 0) throw lengthMismatch();
     const chunk = valueOf(await chunks.next());
     left -= chunk?.length ?? 0;
     if (left < 0 || (chunk === undefined && left > 0)) throw lengthMismatch();
     return chunk;
   };
-  return ownedStream(next, async () => {
+  const ready = () => {
+    const chunk = left < 0 ? undefined : chunks.ready?.();
+    left -= chunk?.length ?? 0;
+    return left < 0 ? undefined : chunk;
+  };
+  const close = async () => {
     await chunks.return?.();
-  });
+  };
+  return ownedStream(next, close, ready);
 }
 
 function valueOf(step: IteratorResult<Uint8Array>): Uint8Array | undefined {

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 
 import type { ByteReader } from '../base/byte-reader.ts';
 import { floeHeaderBytes, type FloeDecryptor } from '../crypto/floe.ts';
-import { SegmentFlow, type SegmentSource } from '../crypto/pool/segment-flow.ts';
+import { SegmentFlow, type SegmentBatch, type SegmentSource } from '../crypto/pool/segment-flow.ts';
 import { openJob, type SegmentJob } from '../crypto/pool/segment-job.ts';
 import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import type { Envelope } from './envelope.ts';
@@ -50,6 +50,11 @@ export class SliceDecryptor implements Disposable {
     }
   }
 
+  /** As that of a ByteIterator. */
+  ready(): Uint8Array | undefined {
+    return this.#flow.ready();
+  }
+
   dispose(): void {
     this.#flow.close();
     this.#segments.dispose();
@@ -84,17 +89,29 @@ class SliceSegments implements SegmentSource, Disposable {
     return this.#leftBytes;
   }
 
-  async next(): Promise<readonly Uint8Array[] | undefined> {
+  async next(): Promise<SegmentBatch | undefined> {
     const at = await this.#at();
     if (at === undefined) return undefined;
-    const { decryptor, slice, segmentsLeft } = at;
-    const isLast = segmentsLeft === 1;
+    return this.#decrypt(at, await this.#read(nextSegmentBytes(at)));
+  }
+
+  ready(): SegmentBatch | undefined {
+    const slice = this.#input.plan.slices[this.#sliceIndex];
+    const decryptor = this.#decryptor;
+    if (slice === undefined || decryptor === undefined) return undefined;
+    const at = { slice, decryptor, segmentsLeft: slice.segmentCount - this.#segmentIndex };
+    const lengthBytes = nextSegmentBytes(at);
+    const { reader } = this.#input;
+    return reader.gather(lengthBytes) ? this.#decrypt(at, reader.lendNow(lengthBytes)) : undefined;
+  }
+
+  #decrypt({ decryptor, slice, segmentsLeft }: SlicePlace, pieces: readonly Uint8Array[]): SegmentBatch {
     const position = slice.firstSegment + this.#segmentIndex;
-    const pieces = await this.#read(isLast ? slice.lastSegmentBytes : decryptor.encryptedSegmentBytes);
     // The layout says whether it is the final segment: F1-MSG-5
-    const plaintext = authenticated(() => decryptor.decryptSegment(position, pieces, isLast && slice.finalIncluded));
+    const isFinal = segmentsLeft === 1 && slice.finalIncluded;
+    const outputs = authenticated(() => decryptor.decryptSegment(position, pieces, isFinal));
     this.#advance(slice, 1);
-    return plaintext;
+    return { outputs, segments: 1 };
   }
 
   async job(maxSegments: number): Promise<SegmentJob | undefined> {
@@ -170,6 +187,11 @@ interface SlicePlace {
   readonly slice: PartSlice;
   readonly decryptor: FloeDecryptor;
   readonly segmentsLeft: number;
+}
+
+/** Of the segment as it is stored. */
+function nextSegmentBytes({ slice, decryptor, segmentsLeft }: SlicePlace): number {
+  return segmentsLeft === 1 ? slice.lastSegmentBytes : decryptor.encryptedSegmentBytes;
 }
 
 /** About how many bytes the segments of a slice have. */

@@ -1,11 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 
-import type { ByteStream } from '../base/byte-stream.ts';
+import type { ByteIterator, ByteStream } from '../base/byte-stream.ts';
 import { handOver } from '../base/chunk-memory.ts';
 import type { FlowBudget } from '../base/flow-budget.ts';
 import { HttpBodyError } from './exchange.ts';
 
 const ended: IteratorResult<Uint8Array, undefined> = { done: true, value: undefined };
+
+/**
+ * From this on a chunk waits for others of the same turn of the event loop: whoever reads then has all of them at hand,
+ * and is woken once.
+ */
+const batchedBytes = 32 * 1024;
 
 interface Waiter {
   readonly resolve: (step: IteratorResult<Uint8Array, undefined>) => void;
@@ -25,7 +31,7 @@ export interface RequestBodyOptions {
  * The body of an incoming message, pulled chunk by chunk. It listens to `data` (the only way that hands out chunks
  * without gathering them into a copy) and pauses the message when the consumer falls behind.
  */
-export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefined> {
+export class RequestBody implements ByteStream, ByteIterator {
   readonly #message: IncomingMessage;
   readonly #onFirstPull: (() => void) | undefined;
   readonly #budget: FlowBudget;
@@ -38,6 +44,7 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
   #ended = false;
   #failure: HttpBodyError | undefined;
   #waiter: Waiter | undefined;
+  #isDeliveryDue = false;
 
   constructor(message: IncomingMessage, options: RequestBodyOptions) {
     this.#message = message;
@@ -72,18 +79,22 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
     return this.#receivedBytes;
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
+  [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  ready(): Uint8Array | undefined {
+    const chunk = this.#queue.shift();
+    if (chunk === undefined) return undefined;
+    this.#dequeued(chunk.length);
+    if (this.#paused && this.#queuedBytes < this.#budget.limitBytes / 2) this.#resume();
+    return chunk;
   }
 
   next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (!this.#started) this.#start();
-    const chunk = this.#queue.shift();
-    if (chunk !== undefined) {
-      this.#dequeued(chunk.length);
-      if (this.#paused && this.#queuedBytes < this.#budget.limitBytes / 2) this.#resume();
-      return Promise.resolve({ done: false, value: chunk });
-    }
+    const chunk = this.ready();
+    if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
     if (this.#failure !== undefined && !this.#returned) return Promise.reject(this.#failure);
     if (this.#ended || this.#returned) return Promise.resolve(ended);
     return new Promise((resolve, reject) => {
@@ -134,12 +145,25 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
     if (this.#returned) return;
     // node:http copied these bytes out of its parser for this one listener.
     handOver(chunk);
-    const waiter = this.#settle();
-    if (waiter !== undefined) return waiter.resolve({ done: false, value: chunk });
     this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
     this.#budget.hold(chunk.length);
     if (this.#queuedBytes >= this.#budget.limitBytes) this.#pause();
+    if (chunk.length < batchedBytes || this.#paused) this.#deliver();
+    else if (!this.#isDeliveryDue) {
+      this.#isDeliveryDue = true;
+      setImmediate(() => {
+        this.#isDeliveryDue = false;
+        this.#deliver();
+      });
+    }
+  }
+
+  /** Wakes whoever waits, where there is something. */
+  #deliver(): void {
+    if (this.#waiter === undefined) return;
+    const chunk = this.ready();
+    if (chunk !== undefined) this.#settle()?.resolve({ done: false, value: chunk });
   }
 
   #dequeued(bytes: number): void {
@@ -148,6 +172,7 @@ export class RequestBody implements ByteStream, AsyncIterator<Uint8Array, undefi
   }
 
   #finish(): void {
+    this.#deliver();
     this.#ended = true;
     this.#settle()?.resolve(ended);
   }

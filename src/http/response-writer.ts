@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-import type { ByteStream } from '../base/byte-stream.ts';
+import type { ByteIterator, ByteStream } from '../base/byte-stream.ts';
 import { release } from '../base/chunk-memory.ts';
 import type { FlowBudget } from '../base/flow-budget.ts';
 import { TurnCork } from '../base/turn-cork.ts';
@@ -137,7 +137,7 @@ export class ResponseWriter {
     }
   }
 
-  async #pump(status: number, headers: OutgoingHttpHeaders, iterator: AsyncIterator<Uint8Array>): Promise<void> {
+  async #pump(status: number, headers: OutgoingHttpHeaders, iterator: ByteIterator): Promise<void> {
     const announced = headers['content-length'];
     const expected = announced === undefined ? Number.POSITIVE_INFINITY : Number(announced);
     if (!(expected >= 0)) throw new HttpServerError('response_refused', 'content-length is not a number');
@@ -159,7 +159,7 @@ export class ResponseWriter {
       // An await costs a turn of the microtask queue: taken only where the client has to be waited for.
       if (chunk.length > 0 && !this.#write(chunk)) await this.#drained();
       if (this.#gone) return;
-      step = await iterator.next();
+      step = readyStep(iterator) ?? (await iterator.next());
       if (this.#gone) return;
     }
     if (expected !== Number.POSITIVE_INFINITY && sent !== expected) throw lengthMismatch(expected, String(sent));
@@ -216,6 +216,12 @@ export class ResponseWriter {
 /** Behind a Content-Length node:http encodes Content-Disposition anew, which changes every byte above 0x7f. */
 function dispositionFirst({ 'content-disposition': disposition, ...others }: OutgoingHttpHeaders): OutgoingHttpHeaders {
   return disposition === undefined ? others : { 'content-disposition': disposition, ...others };
+}
+
+/** A step without a promise, where the chunk is at hand. */
+function readyStep(iterator: ByteIterator): IteratorResult<Uint8Array> | undefined {
+  const value = iterator.ready?.();
+  return value === undefined ? undefined : { done: false, value };
 }
 
 function lengthMismatch(expected: number, got: string): HttpServerError {

@@ -87,6 +87,11 @@ function watched(
   };
   return {
     [Symbol.asyncIterator]: () => ({
+      ready(): Uint8Array | undefined {
+        const chunk = iterator.ready?.();
+        bytesOut += chunk?.length ?? 0;
+        return chunk;
+      },
       async next(): Promise<IteratorResult<Uint8Array>> {
         try {
           const step = await iterator.next();

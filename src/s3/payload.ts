@@ -1,4 +1,4 @@
-import type { ByteStream } from '../base/byte-stream.ts';
+import type { ByteIterator, ByteStream } from '../base/byte-stream.ts';
 import { AwsChunkedDecoder, type ChunkSigning } from './aws-chunked.ts';
 import { checksumHeaders, type ChecksumAlgorithm } from './checksum.ts';
 import {
@@ -167,15 +167,16 @@ interface VerifiedPlaintextOptions {
 }
 
 /** Not an async generator: it releases the body also when it is returned before its first step. */
-class VerifiedPlaintext implements AsyncIterator<Uint8Array, undefined> {
+class VerifiedPlaintext implements ByteIterator {
   /** Set when everything held. */
   verified: readonly PayloadChecksum[] | undefined;
-  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #source: ByteIterator;
   readonly #decoder: BodyDecoder;
   readonly #verifier: PayloadVerifier;
   #missingBytes: number;
   #ready: Uint8Array[] = [];
   #sourceEnded = false;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: VerifiedPlaintextOptions) {
     this.#source = options.body[Symbol.asyncIterator]();
@@ -184,8 +185,23 @@ class VerifiedPlaintext implements AsyncIterator<Uint8Array, undefined> {
     this.#missingBytes = options.plaintextBytes;
   }
 
+  ready(): Uint8Array | undefined {
+    try {
+      while (this.#failure === undefined && this.#ready.length <= this.#heldBack()) {
+        const bytes = this.#sourceEnded ? undefined : this.#source.ready?.();
+        if (bytes === undefined) return undefined;
+        this.#accept(bytes);
+      }
+    } catch (error) {
+      // For `next` to throw.
+      this.#failure = { error };
+    }
+    return this.#failure === undefined ? this.#ready.shift() : undefined;
+  }
+
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     try {
+      if (this.#failure !== undefined) throw this.#failure.error;
       while (!this.#sourceEnded && this.#ready.length <= this.#heldBack()) await this.#pull();
     } catch (error) {
       this.#ready = [];
@@ -213,7 +229,11 @@ class VerifiedPlaintext implements AsyncIterator<Uint8Array, undefined> {
       this.#finish();
       return;
     }
-    for (const piece of this.#decoder.push(step.value)) {
+    this.#accept(step.value);
+  }
+
+  #accept(bytes: Uint8Array): void {
+    for (const piece of this.#decoder.push(bytes)) {
       if (piece.length === 0) continue;
       if (piece.length > this.#missingBytes) throw s3Error('IncompleteBody');
       this.#missingBytes -= piece.length;

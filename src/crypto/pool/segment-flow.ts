@@ -5,14 +5,22 @@ import { release } from '../../base/chunk-memory.ts';
 import { jobFailure, type JobResult, type SegmentJob } from './segment-job.ts';
 import type { PoolLane, SegmentPool } from './segment-pool.ts';
 
+/** Neighbouring segments that were done together. */
+export interface SegmentBatch {
+  readonly outputs: readonly Uint8Array[];
+  readonly segments: number;
+}
+
 /** Where the segments of a stream come from. Calls do not overlap. */
 export interface SegmentSource {
   readonly kind: SegmentJob['kind'];
   /** About how much is still to come. */
   readonly leftBytes: number;
   readonly segmentSizeBytes: number;
-  /** Reads the next segment and does it here; undefined at the end. */
-  next(): Promise<readonly Uint8Array[] | undefined>;
+  /** Reads the next segment, or some that are at hand, and does them here; undefined at the end. */
+  next(): Promise<SegmentBatch | undefined>;
+  /** As `next`, of what is at hand; undefined where it has to be waited for, or at the end. */
+  ready(): SegmentBatch | undefined;
   /** Reads the next segments, at least one, as a job; undefined at the end. */
   job(maxSegments: number): Promise<SegmentJob | undefined>;
 }
@@ -61,11 +69,17 @@ export class SegmentFlow {
     return piece;
   }
 
+  /** As that of a ByteIterator. */
+  ready(): Uint8Array | undefined {
+    if (this.#used === this.#ready.length && !this.#doReady()) return undefined;
+    const piece = this.#ready[this.#used];
+    this.#used += 1;
+    return piece;
+  }
+
   /** Lets go of everything under way at once; what is under way is forgotten. */
   close(): void {
     this.#isClosed = true;
-    // One that was left has not ended.
-    this.#failure ??= new ReaderClosedError();
     this.#lane?.close();
     for (const { result } of this.#jobs) void result.then(forget, ignore);
     this.#jobs = [];
@@ -73,7 +87,7 @@ export class SegmentFlow {
   }
 
   async #nextOutputs(): Promise<readonly Uint8Array[] | undefined> {
-    while (this.#failure === undefined) {
+    while (!this.#isOver()) {
       this.#lane ??= this.#pool?.lane(this.#source.kind, this.#source.leftBytes);
       if (this.#lane === undefined) return this.#nextHere();
       const result = await this.#nextOfLane(this.#lane);
@@ -82,16 +96,40 @@ export class SegmentFlow {
       if (result.isInvalid) this.#failure = jobFailure();
       if (result.outputs.length > 0) return result.outputs;
     }
-    throw this.#failure;
+    throw this.#failure ?? new ReaderClosedError();
   }
 
   async #nextHere(): Promise<readonly Uint8Array[] | undefined> {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isOver()) throw this.#failure ?? new ReaderClosedError();
     if (this.#isEnded) return undefined;
-    const outputs = await this.#source.next();
-    if (outputs === undefined) this.#isEnded = true;
-    else this.#pool?.countInline(1);
-    return outputs;
+    const batch = await this.#source.next();
+    if (batch === undefined) this.#isEnded = true;
+    else this.#pool?.countInline(batch.segments);
+    return batch?.outputs;
+  }
+
+  /** Does here what is at hand, unless threads are to. @returns Whether there is any. */
+  #doReady(): boolean {
+    if (this.#isOver() || this.#isEnded) return false;
+    this.#lane ??= this.#pool?.lane(this.#source.kind, this.#source.leftBytes);
+    if (this.#lane !== undefined) return false;
+    try {
+      const batch = this.#source.ready();
+      if (batch === undefined) return false;
+      this.#pool?.countInline(batch.segments);
+      this.#ready = batch.outputs;
+      this.#used = 0;
+      return this.#ready.length > 0;
+    } catch (error) {
+      // For `next` to throw.
+      this.#failure = error instanceof Error ? error : new Error('a segment failed', { cause: error });
+      return false;
+    }
+  }
+
+  /** One that was left has not ended. */
+  #isOver(): boolean {
+    return this.#isClosed || this.#failure !== undefined;
   }
 
   /** The next job's result; undefined once the lane is left: nothing is under way then. */
@@ -137,14 +175,14 @@ export class SegmentFlow {
 
   /** The event loop does one segment itself, and then lets the threads' answers in. */
   async #helpOut(): Promise<void> {
-    const outputs = await this.#source.next();
+    const batch = await this.#source.next();
     if (this.#isClosed) return;
-    if (outputs === undefined) {
+    if (batch === undefined) {
       this.#isEnded = true;
       return;
     }
-    this.#pool?.countInline(1);
-    this.#start(Promise.resolve({ outputs, isInvalid: false }), 1);
+    this.#pool?.countInline(batch.segments);
+    this.#start(Promise.resolve({ outputs: batch.outputs, isInvalid: false }), batch.segments);
     await turn();
   }
 

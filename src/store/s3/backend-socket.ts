@@ -7,9 +7,8 @@ import { release } from '../../base/chunk-memory.ts';
 import type { FlowBudget } from '../../base/flow-budget.ts';
 import { isBun } from '../../base/runtime.ts';
 import { TurnCork } from '../../base/turn-cork.ts';
+import { ReceiveBuffers } from './receive-buffers.ts';
 
-/** Longest read. */
-const receiveBytes = 256 * 1024;
 /** Shorter writes, such as a small body, go out at once. */
 const heldBackBytes = 32 * 1024;
 
@@ -32,7 +31,7 @@ export function backendConnector({ connectTimeoutMs, budget, ca }: ConnectorOpti
     timeout: connectTimeoutMs,
     rejectUnauthorized: true,
     // Bun reads into one buffer by itself, and does not say whose bytes these are.
-    ...(isBun ? {} : { onread: receiveInto(Buffer.allocUnsafeSlow(receiveBytes)) }),
+    ...(isBun ? {} : { onread: new ReceiveBuffers(budget) }),
     ...(ca === undefined ? {} : { ca }),
   };
   const connect = buildConnector(options);
@@ -43,21 +42,6 @@ export function backendConnector({ connectTimeoutMs, budget, ca }: ConnectorOpti
       if (!(socket instanceof TLSSocket)) resetWhenBroken(socket);
       callback(null, socket);
     });
-  };
-}
-
-/**
- * All sockets read into one buffer, each in its turn, and copy what came: without it a socket makes 64 KiB of memory for
- * each read, however short, and never reads more.
- */
-function receiveInto(buffer: Buffer) {
-  return {
-    buffer,
-    callback(this: Socket, lengthBytes: number): boolean {
-      const chunk = Buffer.allocUnsafeSlow(lengthBytes);
-      buffer.copy(chunk, 0, 0, lengthBytes);
-      return this.push(chunk);
-    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ByteIterator, ByteStream } from '../../base/byte-stream.ts';
 import { handOver } from '../../base/chunk-memory.ts';
 import type { FlowBudget } from '../../base/flow-budget.ts';
 
@@ -16,7 +17,7 @@ export interface BodySource {
  * A response body between undici's callbacks and one consumer: chunks as they came from the socket, no copy, paused when
  * the consumer is slow. What was received before an error is given out before the error is thrown.
  */
-export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
+export class ResponseBody implements ByteStream, ByteIterator {
   readonly #source: BodySource;
   readonly #budget: FlowBudget;
   readonly #chunks: Uint8Array[] = [];
@@ -42,14 +43,18 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     return this;
   }
 
+  ready(): Uint8Array | undefined {
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return undefined;
+    this.#dequeued(chunk.length);
+    if (this.#queuedBytes < this.#budget.limitBytes / 2) this.#resume();
+    return chunk;
+  }
+
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     for (;;) {
-      const value = this.#chunks.shift();
-      if (value !== undefined) {
-        this.#dequeued(value.length);
-        if (this.#queuedBytes < this.#budget.limitBytes / 2) this.#resume();
-        return { done: false, value };
-      }
+      const value = this.ready();
+      if (value !== undefined) return { done: false, value };
       if (this.#state === 'failed') throw this.#error;
       if (this.#state !== 'open') return { done: true, value: undefined };
       await this.#change();

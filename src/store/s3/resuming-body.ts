@@ -1,4 +1,4 @@
-import type { ByteStream } from '../../base/byte-stream.ts';
+import type { ByteIterator, ByteStream } from '../../base/byte-stream.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import type { ResponseBody } from './response-body.ts';
 
@@ -21,12 +21,14 @@ interface ResumingBodyOptions {
  * The body of a GET that goes on where the connection broke, unseen by its consumer. It gives exactly `lengthBytes` bytes or
  * throws. A consumer that stops releases the connection.
  */
-export class ResumingBody implements ByteStream, AsyncIterator<Uint8Array, undefined> {
+export class ResumingBody implements ByteStream, ByteIterator {
   readonly #options: ResumingBodyOptions;
   #current: ResponseBody;
   #givenBytes = 0;
   #failedAttempts = 0;
   #closed = false;
+  /** Taken, though it is more than there may be: for `next` to refuse. */
+  #surplus: Uint8Array | undefined;
 
   constructor(options: ResumingBodyOptions) {
     this.#options = options;
@@ -37,7 +39,16 @@ export class ResumingBody implements ByteStream, AsyncIterator<Uint8Array, undef
     return this;
   }
 
+  ready(): Uint8Array | undefined {
+    if (this.#closed || this.#surplus !== undefined) return undefined;
+    const chunk = this.#current.ready();
+    if (chunk === undefined) return undefined;
+    if (this.#givenBytes + chunk.length > this.#options.lengthBytes) this.#surplus = chunk;
+    return this.#surplus === undefined ? this.#give(chunk).value : undefined;
+  }
+
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#surplus !== undefined && !this.#closed) return this.#give(this.#surplus);
     while (!this.#closed) {
       const step = await this.#step();
       if ('chunk' in step) return this.#give(step.chunk);

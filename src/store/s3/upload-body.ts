@@ -1,4 +1,4 @@
-import type { ByteStream } from '../../base/byte-stream.ts';
+import type { ByteIterator, ByteStream } from '../../base/byte-stream.ts';
 import { keep } from '../../base/chunk-memory.ts';
 import { s3Error } from '../../s3/s3-error.ts';
 import { orAborted } from './abort.ts';
@@ -16,7 +16,7 @@ const replayLimitBytes = 256 * 1024;
  */
 export class UploadBody {
   readonly lengthBytes: number;
-  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #source: ByteIterator;
   /** Chunks taken and still kept; the first of them has the index `#droppedChunks`. */
   readonly #kept: Uint8Array[] = [];
   #droppedChunks = 0;
@@ -79,7 +79,7 @@ export class UploadBody {
     while (index - this.#droppedChunks >= this.#kept.length) {
       if (this.#failure !== undefined) throw this.#failure.error;
       if (this.#ended) return undefined;
-      await this.#pull();
+      if (!this.#takeReady()) await this.#pull();
     }
     const chunk = this.#kept[index - this.#droppedChunks];
     if (chunk === undefined) throw new Error('a body that was sent cannot be sent again');
@@ -97,6 +97,14 @@ export class UploadBody {
     const count = Math.max(0, index - this.#droppedChunks);
     this.#kept.splice(0, count);
     this.#droppedChunks += count;
+  }
+
+  /** Takes what the source has at hand. @returns Whether there was any. */
+  #takeReady(): boolean {
+    const chunk = this.#pulling === undefined ? this.#source.ready?.() : undefined;
+    if (chunk === undefined) return false;
+    if (chunk.length > 0) this.#take(chunk);
+    return true;
   }
 
   /** One step of the source. An attempt that was given up may still wait for it: the next attempt waits with it. */

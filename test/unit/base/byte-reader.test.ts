@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 
 import * as fc from 'fast-check';
 
-import { ByteReader, ReaderClosedError, UnexpectedEndError, streamOver } from '../../../src/base/byte-reader.ts';
+import { ByteReader, ReaderClosedError, UnexpectedEndError } from '../../../src/base/byte-reader.ts';
+import { ownedStream } from '../../../src/base/owned-stream.ts';
 import type { ByteStream } from '../../../src/base/byte-stream.ts';
 import { handOver } from '../../../src/base/chunk-memory.ts';
 
@@ -210,9 +211,11 @@ describe('ByteReader: lifetime of the source', () => {
   it('closes the source when a step of a stream over it fails', async () => {
     const source = sourceOf(text('abc', 'def'));
     const failure = new Error('step failed');
-    const stream = streamOver(new ByteReader(source.stream), async () => {
+    const reader = new ByteReader(source.stream);
+    const fail = async () => {
       throw failure;
-    });
+    };
+    const stream = ownedStream(fail, () => reader.close());
     await assert.rejects(collect(stream), failure);
     assert.equal(source.returns, 1);
   });

@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net';
+
+import { lendPart } from '../../base/chunk-memory.ts';
+import type { FlowBudget } from '../../base/flow-budget.ts';
+
+/** Longest read into the buffer that all share. */
+const sharedBytes = 256 * 1024;
+/** Longest read of a large body: the longer, the fewer times sender and receiver have to wake each other. */
+const ownBytes = 512 * 1024;
+/** From this on a read is one of a large body, and worth a buffer. */
+const largeBytes = 64 * 1024;
+/** Buffers beside the shared one, for all sockets of a process. */
+const mostBuffers = 16;
+
+/** For the option `onread` of a socket: see `net.connect`. */
+export interface Receiver {
+  buffer(): Uint8Array;
+  callback(this: Socket, lengthBytes: number, buffer: Uint8Array): boolean;
+}
+
+/**
+ * Where the sockets of backends read into. All of them share one buffer, each in its turn, and copy what came: without it a
+ * socket makes 64 KiB of memory for each read, however short, and never reads more. One that is in the middle of a large
+ * body gets a buffer for each read, which is handed on as it is and comes back when its bytes were used.
+ */
+export class ReceiveBuffers implements Receiver {
+  readonly #shared = Buffer.allocUnsafeSlow(sharedBytes);
+  readonly #budget: FlowBudget;
+  readonly #free: Uint8Array[] = [];
+  #made = 0;
+  /** What the socket that has just been read from reads into next. */
+  #next: Uint8Array = this.#shared;
+  /** Buffers whose bytes nobody released. */
+  readonly #lost = new FinalizationRegistry<undefined>(() => {
+    this.#made -= 1;
+  });
+  readonly callback: Receiver['callback'];
+
+  /** @param budget says whether there is memory for large reads. */
+  constructor(budget: FlowBudget) {
+    this.#budget = budget;
+    const received = (buffer: Uint8Array, lengthBytes: number): Uint8Array => this.#received(buffer, lengthBytes);
+    this.callback = function (this: Socket, lengthBytes, buffer) {
+      return this.push(received(buffer, lengthBytes));
+    };
+    this.buffer = this.buffer.bind(this);
+  }
+
+  /** Node asks when a socket is made, and each time after `callback`. */
+  buffer(): Uint8Array {
+    const next = this.#next;
+    this.#next = this.#shared;
+    return next;
+  }
+
+  /** The bytes as a chunk. */
+  #received(buffer: Uint8Array, lengthBytes: number): Uint8Array {
+    const isLarge = lengthBytes >= largeBytes;
+    const isOwn = buffer !== this.#shared;
+    if (isLarge && this.#budget.limitBytes > sharedBytes) this.#next = this.#take();
+    if (isOwn && isLarge) {
+      lendPart(buffer.buffer, lengthBytes, () => this.#free.push(buffer));
+      return buffer.subarray(0, lengthBytes);
+    }
+    const chunk = Buffer.allocUnsafeSlow(lengthBytes);
+    chunk.set(buffer.subarray(0, lengthBytes));
+    if (isOwn) this.#free.push(buffer);
+    return chunk;
+  }
+
+  #take(): Uint8Array {
+    const free = this.#free.pop();
+    if (free !== undefined || this.#made >= mostBuffers) return free ?? this.#shared;
+    this.#made += 1;
+    const made = Buffer.allocUnsafeSlow(ownBytes);
+    this.#lost.register(made, undefined);
+    return made;
+  }
+}

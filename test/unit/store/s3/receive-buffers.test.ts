@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+
+import { handOver, release } from '../../../../src/base/chunk-memory.ts';
+import { FlowBudget } from '../../../../src/base/flow-budget.ts';
+import { ReceiveBuffers } from '../../../../src/store/s3/receive-buffers.ts';
+
+const lengthBytes = 24 * 1024 * 1024;
+
+/** No two kibibytes of it are alike. */
+function content(): Buffer {
+  const bytes = Buffer.alloc(lengthBytes);
+  for (let offset = 0; offset < lengthBytes; offset += 4) bytes.writeUInt32BE(offset, offset);
+  return bytes;
+}
+
+describe('ReceiveBuffers', () => {
+  it('never reads into a buffer whose bytes are in use, however late these are released', async () => {
+    const sent = content();
+    const server = createServer((socket) => socket.end(sent)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const socket = connect({ port: address.port, host: '127.0.0.1', onread: new ReceiveBuffers(new FlowBudget()) });
+    const held: Uint8Array[] = [];
+    let offset = 0;
+    let views = 0;
+    const check = (): void => {
+      const chunk = held.shift();
+      if (chunk === undefined) return;
+      assert.equal(Buffer.compare(chunk, sent.subarray(offset, offset + chunk.length)), 0);
+      offset += chunk.length;
+      release(chunk);
+    };
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk.length < chunk.buffer.byteLength) views += 1;
+      held.push(handOver(chunk));
+      if (held.length > 3) check();
+    });
+    await once(socket, 'close');
+    while (held.length > 0) check();
+    server.close();
+    assert.equal(offset, lengthBytes);
+    assert.ok(views > 0, 'no read was handed on in its buffer');
+  });
+});
