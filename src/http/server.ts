@@ -266,6 +266,8 @@ export class HttpServer {
     const closed = new Promise<void>((resolve) => {
       // Of the HTTP server, `close` closes idle connections too.
       if (idleGraceMs === 0) this.#server.close(() => resolve());
+      // With adopted connections alone there is nothing to stop: Bun's would close those that are idle, or fail.
+      else if (!this.#server.listening) resolve();
       else NetServer.prototype.close.call(this.#server, () => resolve());
     });
     if (idleGraceMs === 0) this.#closeIdle();

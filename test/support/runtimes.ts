@@ -10,8 +10,12 @@ const installed: Readonly<Record<Exclude<RuntimeName, 'node'>, string>> = {
   bun: '@oven/bun-linux-x64/bin/bun',
 };
 
-/** What S3EG_RUNTIME says: under the gateway and its commands in tests; the tests themselves stay on Node. */
+/** What S3EG_RUNTIME says: under the gateway and its commands in tests, and under the tests of `test/unit` and `test/contract`. */
 export const chosenRuntime: RuntimeName = asRuntimeName(process.env['S3EG_RUNTIME'] ?? 'node');
+
+/** A Node, whatever runs this: where Bun does, the pinned one. */
+export const nodeProgram =
+  process.versions['bun'] === undefined ? process.execPath : join(import.meta.dirname, '../../node_modules/.bin/node');
 
 /** The cipher that is not the default one, where the runtime has it: BoringSSL gives Bun no ChaCha20-Poly1305. */
 export const otherSuite = chosenRuntime === 'bun' ? 'aes-256-gcm' : 'chacha20-poly1305';
@@ -29,7 +33,7 @@ export function isRuntimeName(name: string): name is RuntimeName {
 
 /** The program of a runtime. @throws Error that says what to do where it is missing. */
 export function runtimeProgram(name: RuntimeName = chosenRuntime): string {
-  if (name === 'node') return process.execPath;
+  if (name === 'node') return nodeProgram;
   const cacheHome = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const cache = process.env['S3EG_INTEROP_DIR'] ?? join(cacheHome, 's3eg-interop');
   const program = join(cache, 'runtimes/node_modules', installed[name]);

@@ -5,8 +5,8 @@ import { chosenRuntime } from './runtimes.ts';
 
 const thisCheckout = join(import.meta.dirname, '../..');
 
-/** Without them Bun runs what a bunfig.toml in the working directory names, reads .env there, and installs what is missing. */
-const bunOptions = ['--config=/dev/null', '--no-env-file', '--no-install'];
+/** Options of Bun without which it runs what a bunfig.toml in the working directory names, reads .env there, and installs what is missing. */
+export const bunOptions = ['--config=/dev/null', '--no-env-file', '--no-install'];
 
 /**
  * What `npm start` gives to node: its options, and the program with its whole path. Tests and benchmarks start the gateway

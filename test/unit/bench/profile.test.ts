@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 
 import { SaxesParser } from 'saxes';
 
+import { nodeProgram } from '../../support/runtimes.ts';
 import { frameTree, type CallFrame, type CpuProfile } from '../../bench/profile/cpu-profile.ts';
 import { flameGraph } from '../../bench/profile/flame-graph.ts';
 import { categories, categoryOf, sharesOf } from '../../bench/profile/shares.ts';
@@ -96,7 +97,7 @@ describe('the profile of a load', () => {
       const burn = `function burn(ms) { const end = performance.now() + ms; while (performance.now() < end); }
         burn(60); const from = process.hrtime.bigint(); burn(120); console.log(String(from / 1000n)); process.exit(0);`;
       const options = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--eval', burn];
-      const fromMicros = Number(execFileSync(process.execPath, options, { encoding: 'utf8' }));
+      const fromMicros = Number(execFileSync(nodeProgram, options, { encoding: 'utf8' }));
       const profiles = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
       const tree = frameTree(profiles, { fromMicros, toMicros: fromMicros + 100_000 });
       const percent = Number(/<title>burn .*?, ([\d.]+) %<\/title>/.exec(flameGraph(tree, 'burn'))?.[1]);

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 
 import { AeadError, openAead, sealAead, type AeadSuite } from '../../../src/crypto/aead.ts';
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
+import { needs } from '../../support/gaps.ts';
 
 const suites: readonly AeadSuite[] = ['aes-256-gcm', 'chacha20-poly1305'];
 const key = SecretBytes.copyOf(Buffer.alloc(32, 0x5a));
@@ -21,7 +22,9 @@ function assertRefused(open: () => unknown): void {
 
 for (const suite of suites) {
   describe(`sealAead and openAead with ${suite}`, () => {
-    it('open gives back what was sealed, also nothing', () => {
+    const options = suite === 'aes-256-gcm' ? {} : needs('chacha');
+
+    it('open gives back what was sealed, also nothing', options, () => {
       for (const value of [plaintext, Buffer.alloc(0), Buffer.alloc(70_000, 3)]) {
         const sealed = sealAead({ key, plaintext: value, aad, suite });
         assert.equal(sealed.length, 12 + value.length + 16);
@@ -29,13 +32,13 @@ for (const suite of suites) {
       }
     });
 
-    it('draws a fresh nonce each time', () => {
+    it('draws a fresh nonce each time', options, () => {
       const first = sealAead({ key, plaintext, aad, suite });
       const second = sealAead({ key, plaintext, aad, suite });
       assert.notDeepEqual(first.subarray(0, 12), second.subarray(0, 12));
     });
 
-    it('refuses every single flipped bit, every cut, and added bytes', () => {
+    it('refuses every single flipped bit, every cut, and added bytes', options, () => {
       const sealed = sealAead({ key, plaintext, aad, suite });
       for (let bit = 0; bit < sealed.length * 8; bit += 1) {
         const flipped = Buffer.from(sealed);
@@ -48,12 +51,16 @@ for (const suite of suites) {
       assertRefused(() => openAead({ key, sealed: Buffer.concat([sealed, Buffer.alloc(1)]), aad, suite }));
     });
 
-    it('refuses another AAD, key or suite', () => {
+    it('refuses another AAD or key', options, () => {
+      const sealed = sealAead({ key, plaintext, aad, suite });
+      assertRefused(() => openAead({ key, sealed, aad: Buffer.from('bucket/kez'), suite }));
+      assertRefused(() => openAead({ key: SecretBytes.copyOf(Buffer.alloc(32)), sealed, aad, suite }));
+    });
+
+    it('refuses another suite', needs('chacha'), () => {
       const sealed = sealAead({ key, plaintext, aad, suite });
       const other = suites.find((candidate) => candidate !== suite);
       assert.ok(other !== undefined);
-      assertRefused(() => openAead({ key, sealed, aad: Buffer.from('bucket/kez'), suite }));
-      assertRefused(() => openAead({ key: SecretBytes.copyOf(Buffer.alloc(32)), sealed, aad, suite }));
       assertRefused(() => openAead({ key, sealed, aad, suite: other }));
     });
   });

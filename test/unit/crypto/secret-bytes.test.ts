@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { format, inspect } from 'node:util';
 
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
+import { needs } from '../../support/gaps.ts';
 
 const canary = Buffer.from('canary-5f3c9a7e1b2d4860-canary!!');
 
@@ -19,13 +20,14 @@ const forms = [
   `"0":${canary[0]}`,
 ];
 
-function consoleOutput(...values: readonly unknown[]): string {
+function consoleOutput(write: (target: Console) => void): string {
   const output = new PassThrough();
-  const target = new Console(output, output);
-  target.log(...values);
-  target.dir(values[0], { depth: 5, showHidden: true });
-  target.table(values);
+  write(new Console(output, output));
   return String(output.read());
+}
+
+function assertNotIn(text: string): void {
+  for (const form of forms) assert.ok(!text.includes(form), `${form} in ${text}`);
 }
 
 describe('SecretBytes', () => {
@@ -42,16 +44,23 @@ describe('SecretBytes', () => {
       inspect(nested, { depth: null, showHidden: true, getters: true }),
       inspect(error, { depth: null }),
       format('%s %o %O %j', secret, secret, secret, secret),
-      consoleOutput(secret, nested),
+      consoleOutput((target) => target.log(secret, nested)),
+      consoleOutput((target) => target.dir(secret, { depth: 5, showHidden: true })),
       JSON.stringify(Object.assign({}, secret)),
       JSON.stringify(structuredClone(secret)),
     ];
-    for (const text of printed) {
-      for (const form of forms) assert.ok(!text.includes(form), `${form} in ${text}`);
-    }
+    for (const text of printed) assertNotIn(text);
     assert.equal(String(secret), '[secret]');
     assert.equal(JSON.stringify({ secret }), '{"secret":"[secret]"}');
     assert.equal(Object.keys(secret).length, 0);
+  });
+
+  it('never prints as a table', needs('consoleTable'), () => {
+    const secret = SecretBytes.copyOf(canary);
+    const nested = { list: [secret], map: new Map([['key', secret]]) };
+    const text = consoleOutput((target) => target.table([secret, nested]));
+    assert.ok(text.includes('list'));
+    assertNotIn(text);
   });
 
   it('zeroes its own memory on dispose and refuses use afterwards', () => {

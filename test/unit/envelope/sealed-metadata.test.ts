@@ -17,6 +17,7 @@ import {
   type SealedMetadata,
 } from '../../../src/envelope/sealed-metadata.ts';
 import { storedSize } from '../../../src/envelope/sizes.ts';
+import { needs } from '../../support/gaps.ts';
 import { longestList, sealedMetadata } from './arbitraries.ts';
 import { envelopeError, flipBit, largest, payload } from './envelope-support.ts';
 
@@ -131,7 +132,7 @@ describe('sealed metadata', () => {
 describe('verifyMetadataDigest', () => {
   const headers = { 'content-type': 'text/plain', 'x-amz-meta-who': 'me' };
 
-  it('refuses metadata that was changed, added or taken away, comparing in constant time (F1-META-2)', () => {
+  it('refuses metadata that was changed, added or taken away (F1-META-2)', () => {
     const sealed = { metadataDigest: metadataDigest(headers), checksums: [] };
     verifyMetadataDigest(sealed, headers);
     const failed = envelopeError('authentication_failed');
@@ -144,7 +145,15 @@ describe('verifyMetadataDigest', () => {
       {},
     ];
     for (const wrong of changed) assert.throws(() => verifyMetadataDigest(sealed, wrong), failed);
+    for (let bit = 0; bit < 256; bit += 1) {
+      const wrong = { ...sealed, metadataDigest: flipBit(sealed.metadataDigest, bit) };
+      assert.throws(() => verifyMetadataDigest(wrong, headers), failed);
+    }
+  });
 
+  it('compares the digest in constant time (F1-META-2)', needs('liveBuiltins'), () => {
+    const sealed = { metadataDigest: metadataDigest(headers), checksums: [] };
+    const failed = envelopeError('authentication_failed');
     const compared = mock.method(crypto, 'timingSafeEqual');
     syncBuiltinESMExports();
     for (let bit = 0; bit < 256; bit += 1) {

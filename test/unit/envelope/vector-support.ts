@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openAead } from '../../../src/crypto/aead.ts';
+import { openAead, type AeadSuite } from '../../../src/crypto/aead.ts';
 import type { SegmentPool } from '../../../src/crypto/pool/segment-pool.ts';
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
 import {
@@ -79,6 +79,11 @@ export function storedBytes({ stored }: Vector): Buffer {
   return Buffer.concat(
     stored.map((piece) => (typeof piece === 'number' ? Buffer.alloc(piece) : Buffer.from(piece, 'hex'))),
   );
+}
+
+/** The suite of a vector that has an envelope which can be decoded. */
+export function suiteOf({ headers }: Vector): AeadSuite {
+  return decodeEnvelope(headers[envelopeHeader] ?? '').suite;
 }
 
 /** What a vector opens to. */

@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls';
 import { generate } from 'selfsigned';
 
 import { HttpServer, type HttpServerOptions } from '../../../src/http/server.ts';
+import { needs } from '../../support/gaps.ts';
 import { deferred, RawClient } from './raw-client.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
@@ -68,7 +69,7 @@ test('adopted connections are served, counted, and kept', async () => {
   while (adopting.server.adoptedConnections > 0) await sleep(5);
 });
 
-test('TLS is spoken on adopted connections', async () => {
+test('TLS is spoken on adopted connections', needs('adoptedTls'), async () => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }]);
   await using adopting = await Adopting.start({ tls: { cert, key } });
   const socket = connectTls({ ...adopting.address(), rejectUnauthorized: false });
@@ -102,17 +103,22 @@ test('one beyond the most is closed, and none is taken while draining', async ()
   await closing;
 });
 
-test('a head that does not come in time is answered 408, as on connections of its own', async () => {
-  await using adopting = await Adopting.start({ headersTimeoutMs: 100 });
-  const client = await RawClient.connect(adopting);
-  client.send('GET / HTTP/1.1\r\nHost:');
-  assert.match(await client.closed(), /^HTTP\/1\.1 4\d\d .*RequestTimeout/s);
-});
+test(
+  'a head that does not come in time is answered 408, as on connections of its own',
+  needs('adoptedHeads'),
+  async () => {
+    await using adopting = await Adopting.start({ headersTimeoutMs: 100 });
+    const client = await RawClient.connect(adopting);
+    client.send('GET / HTTP/1.1\r\nHost:');
+    assert.match(await client.closed(), /^HTTP\/1\.1 4\d\d .*RequestTimeout/s);
+  },
+);
 
-for (const [what, start] of [
-  ['adopted connections', (options: Partial<HttpServerOptions>) => Adopting.start(options)],
+for (const [what, skipped, start] of [
+  ['adopted connections', {}, (options: Partial<HttpServerOptions>) => Adopting.start(options)],
   [
     'connections of its own',
+    needs('ownGrace'),
     async (options: Partial<HttpServerOptions>) => {
       const handler = options.handler ?? (() => Promise.resolve({ status: 200, headers: {} }));
       const server = await HttpServer.start({
@@ -126,34 +132,38 @@ for (const [what, start] of [
     },
   ],
 ] as const) {
-  test(`a drain with a grace answers once more on idle ${what}, then closes those that stay idle`, async () => {
-    const go = deferred<void>();
-    await using site = await start({
-      handler: async ({ target }) => {
-        if (target === '/slow') await go.promise;
-        return { status: 200, headers: {}, body: target };
-      },
-    });
-    const clients = await Promise.all(['/a', '/b'].map(() => RawClient.connect(site)));
-    const [asks, silent] = clients;
-    assert.ok(asks !== undefined && silent !== undefined);
-    for (const client of clients) client.send(get);
-    for (const client of clients) await client.answers(1);
-    const slow = await RawClient.connect(site);
-    slow.send('GET /slow HTTP/1.1\r\nHost: h\r\n\r\n');
-    await sleep(20);
-    const startedMs = performance.now();
-    const closing = site.server.close({ idleGraceMs: 300 });
-    await sleep(50);
-    asks.send('GET /again HTTP/1.1\r\nHost: h\r\n\r\n');
-    const text = await asks.closed();
-    assert.ok(text.endsWith('/again'), text);
-    assert.match(text, /connection: close/i);
-    assert.equal(silent.ended, false);
-    await silent.closed();
-    assert.ok(performance.now() - startedMs >= 295, 'not before the grace was over');
-    go.resolve();
-    assert.ok((await slow.closed()).endsWith('/slow'));
-    await closing;
-  });
+  test(
+    `a drain with a grace answers once more on idle ${what}, then closes those that stay idle`,
+    skipped,
+    async () => {
+      const go = deferred<void>();
+      await using site = await start({
+        handler: async ({ target }) => {
+          if (target === '/slow') await go.promise;
+          return { status: 200, headers: {}, body: target };
+        },
+      });
+      const clients = await Promise.all(['/a', '/b'].map(() => RawClient.connect(site)));
+      const [asks, silent] = clients;
+      assert.ok(asks !== undefined && silent !== undefined);
+      for (const client of clients) client.send(get);
+      for (const client of clients) await client.answers(1);
+      const slow = await RawClient.connect(site);
+      slow.send('GET /slow HTTP/1.1\r\nHost: h\r\n\r\n');
+      await sleep(20);
+      const startedMs = performance.now();
+      const closing = site.server.close({ idleGraceMs: 300 });
+      await sleep(50);
+      asks.send('GET /again HTTP/1.1\r\nHost: h\r\n\r\n');
+      const text = await asks.closed();
+      assert.ok(text.endsWith('/again'), text);
+      assert.match(text, /connection: close/i);
+      assert.equal(silent.ended, false);
+      await silent.closed();
+      assert.ok(performance.now() - startedMs >= 295, 'not before the grace was over');
+      go.resolve();
+      assert.ok((await slow.closed()).endsWith('/slow'));
+      await closing;
+    },
+  );
 }

@@ -4,8 +4,10 @@ import { connect as tlsConnect, type ConnectionOptions } from 'node:tls';
 
 import { generate } from 'selfsigned';
 
+import { isBun } from '../../../src/base/runtime.ts';
 import type { HttpResponse } from '../../../src/http/exchange.ts';
 import { HttpServer } from '../../../src/http/server.ts';
+import { needs } from '../../support/gaps.ts';
 import { deferred, RawClient, startServer } from './raw-client.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
@@ -22,7 +24,6 @@ test('drain lets running requests end, closes idle connections and accepts nothi
     },
   });
   const { port } = server.address();
-  const fresh = await RawClient.connect(server);
   const idle = await RawClient.connect(server);
   idle.send('GET /quick HTTP/1.1\r\nHost: h\r\n\r\n');
   await idle.answers(1);
@@ -30,13 +31,34 @@ test('drain lets running requests end, closes idle connections and accepts nothi
   busy.send(get);
   await reached.promise;
   const closing = server.close();
-  await Promise.all([idle.closed(), fresh.closed()]);
+  await idle.closed();
   assert.equal(busy.ended, false);
   await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
   go.resolve({ status: 200, headers: {}, body: 'done' });
   const text = await busy.closed();
   assert.match(text, /connection: close/i);
   assert.ok(text.endsWith('done'));
+  await closing;
+});
+
+test('drain closes connections that never sent a byte, before running requests end', needs('untouched'), async () => {
+  const reached = deferred<void>();
+  const go = deferred<HttpResponse>();
+  await using server = await startServer({
+    drainTimeoutMs: 10_000,
+    handler: () => {
+      reached.resolve();
+      return go.promise;
+    },
+  });
+  const fresh = await RawClient.connect(server);
+  const busy = await RawClient.connect(server);
+  busy.send(get);
+  await reached.promise;
+  const closing = server.close();
+  await fresh.closed();
+  assert.equal(busy.ended, false);
+  go.resolve({ status: 200, headers: {} });
   await closing;
 });
 
@@ -153,9 +175,10 @@ test('TLS: answers, says that it is secure, drains, and breaks on a failed body'
     ca: cert,
     maxVersion: 'TLSv1.1',
     minVersion: 'TLSv1.1',
-    ciphers: 'ALL:@SECLEVEL=0',
+    // OpenSSL offers it at this level only; BoringSSL knows no levels, and offers it as it is.
+    ...(isBun ? {} : { ciphers: 'ALL:@SECLEVEL=0' }),
   });
-  assert.ok(old.error !== undefined);
+  assert.match(old.error?.message ?? '', /protocol.version/i);
   await Promise.all([server.close(), client.closed()]);
 });
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { handOver } from '../../../src/base/chunk-memory.ts';
 import type { HttpResponse, HttpServerError } from '../../../src/http/exchange.ts';
+import { needs } from '../../support/gaps.ts';
 import { deferred, RawClient, startServer } from './raw-client.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
@@ -254,11 +255,15 @@ test('keep-alive serves several requests on one connection', async () => {
   }
 });
 
-test('HTTP/1.0 closes by default and keeps the connection when asked', async () => {
+test('HTTP/1.0 closes by default', async () => {
   await using server = await startServer({ handler: () => Promise.resolve({ status: 200, headers: {}, body: 'x' }) });
   const closing = await RawClient.connect(server);
   closing.send('GET / HTTP/1.0\r\n\r\n');
   assert.match(await closing.closed(), /\r\n\r\nx$/);
+});
+
+test('HTTP/1.0 keeps the connection when asked', needs('oldKeepAlive'), async () => {
+  await using server = await startServer({ handler: () => Promise.resolve({ status: 200, headers: {}, body: 'x' }) });
   const keeping = await RawClient.connect(server);
   for (let round = 1; round <= 2; round += 1) {
     keeping.send('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');

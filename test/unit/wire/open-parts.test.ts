@@ -38,7 +38,7 @@ test('a start that fails late leaves nothing open', async (context) => {
   await once(free, 'close');
   const env = { S3EG_LISTEN_PORT: String(s3Port), S3EG_ADMIN_PORT: String(portOf(taken)) };
   const { settings } = await loadSettings({ env, cwd, firstStart: true });
-  await assert.rejects(startGateway(settings), /EADDRINUSE/);
+  await assert.rejects(startGateway(settings), { code: 'EADDRINUSE' });
   // The listener for S3 was open already; its port is free again. What else were left would keep this test's process.
   const again = await listening(s3Port);
   again.close();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { isBun } from '../../../../src/base/runtime.ts';
 import { LoadGate, machineMs, type LoadTimes } from '../../../../src/crypto/pool/load-gate.ts';
 
 /** A machine of four cores, on which seconds pass as told. */
@@ -91,7 +92,11 @@ describe('LoadGate', () => {
     const gate = new LoadGate(1000, undefined, () => performance.now() * 1000);
     gate.allows();
     for (const end = performance.now() + 60; performance.now() < end;);
-    assert.equal(gate.allows(), true, 'a loop that did nothing but count was busy');
+    assert.equal(
+      gate.allows(),
+      !isBun,
+      'a loop that did nothing but count was busy; Bun does not tell, and gets no threads',
+    );
   });
 });
 

@@ -11,6 +11,7 @@ import { FloeEncryptor, type FloeSuite } from '../../../../src/crypto/floe.ts';
 import type { SegmentPool } from '../../../../src/crypto/pool/segment-pool.ts';
 import type { RandomSource } from '../../../../src/crypto/random.ts';
 import { SecretBytes } from '../../../../src/crypto/secret-bytes.ts';
+import { suitesHere } from '../../../support/gaps.ts';
 import { collect, patternBytes, pieces, referenceDecrypt, scriptedRandom, streamOf } from '../floe-support.ts';
 import { readyPool, testThread, until } from './pool-support.ts';
 
@@ -65,7 +66,7 @@ describe('encryption with slow threads', () => {
           length: fc.integer({ min: 0, max: 6000 }),
           segmentSizeBytes: fc.integer({ min: 1, max: 200 }),
           sizes: fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 5 }),
-          suite: fc.constantFrom<FloeSuite>('aes-256-gcm', 'chacha20-poly1305'),
+          suite: fc.constantFrom<FloeSuite>(...suitesHere()),
         }),
         async ({ length, segmentSizeBytes, sizes, suite }) => {
           const bytes = patternBytes(length);
