@@ -183,7 +183,7 @@ describe('audit events', () => {
     assert.match(String(detail), /keyring\.json/);
     assert.deepEqual(usable, { event: 'key_usable', outcome: 'ok', ...by });
     await rename(file, `${file}.1`);
-    process.kill(gateway.pid, 'SIGHUP');
+    gateway.process.child.kill('SIGHUP');
     assert.equal(await rotateByApi(gateway), 200);
     const names = (await eventsOf(gateway)).map(({ event }) => event);
     assert.deepEqual(names, ['key_rotation_started', 'key_rotation_finished']);

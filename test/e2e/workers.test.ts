@@ -57,7 +57,7 @@ async function reload(gateway: Gateway, change: (config: Record<string, unknown>
       .map(({ message }) => message)
       .filter((message) => /^(configuration reloaded|reload refused)/.test(String(message)));
   const before = outcomes().length;
-  process.kill(gateway.pid, 'SIGHUP');
+  gateway.process.child.kill('SIGHUP');
   await until('the end of a reload', () => outcomes().length > before);
   return String(outcomes().at(-1));
 }

@@ -167,9 +167,11 @@ export class Gateway implements AsyncDisposable {
     return this.process.child.pid ?? 0;
   }
 
-  /** SIGTERM, unless it got one already; resolves when the process is gone. */
+  /** SIGTERM, which may be its second one, unless it ended by itself; resolves when the process is gone. */
   async stop(): Promise<Ended> {
-    if (!this.process.isOver && !this.process.child.killed) this.process.child.kill('SIGTERM');
+    const { child } = this.process;
+    // `killed` would be true after any signal, a SIGHUP too.
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
     return this.process.ended;
   }
 
