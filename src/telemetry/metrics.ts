@@ -37,50 +37,62 @@ interface Series<State> {
   readonly state: State;
 }
 
+/** The series of one metric, by the values of the first label, each by the values of the second, and so on. */
+interface SeriesNode<State> {
+  readonly next: Map<string, SeriesNode<State>>;
+  series: Series<State> | undefined;
+}
+
 /** The series of one metric, by label values, bounded in number and in length of the values. */
 class SeriesTable<Label extends string, State> {
   readonly descriptor: MetricDescriptor<Label>;
   readonly #create: () => State;
-  readonly #series = new Map<string, Series<State>>();
+  readonly #root: SeriesNode<State> = { next: new Map(), series: undefined };
+  readonly #all: Series<State>[] = [];
 
   constructor(descriptor: MetricDescriptor<Label>, create: () => State) {
     this.descriptor = descriptor;
     this.#create = create;
     // A metric without labels is shown from the start, so that a rate over it has no gap.
-    if (descriptor.labels.length === 0) this.#add('', []);
+    if (descriptor.labels.length === 0) this.#add([]);
   }
 
+  /** Called many times a request: a text made of all values to look them up by would cost more than the rest of it. */
   state(values: LabelValues<Label>): State {
-    const { labels } = this.descriptor;
-    let id = '';
-    for (const label of labels) id += `${values[label]}\u0000`;
-    const known = this.#series.get(id);
-    if (known !== undefined) return known.state;
-    if (this.#series.size < maxSeries) {
-      return this.#add(
-        id,
-        labels.map((label) => values[label].slice(0, maxLabelLength)),
-      );
-    }
-    const rest = `${overflow}\u0000`.repeat(labels.length);
-    return (
-      this.#series.get(rest)?.state ??
-      this.#add(
-        rest,
-        labels.map(() => overflow),
-      )
-    );
+    let node: SeriesNode<State> | undefined = this.#root;
+    for (const label of this.descriptor.labels) node = node?.next.get(values[label]);
+    return (node?.series ?? this.#unknown(values)).state;
   }
 
   all(): Iterable<Series<State>> {
-    return this.#series.values();
+    return this.#all;
   }
 
-  #add(id: string, values: readonly string[]): State {
-    const state = this.#create();
-    const labels = this.descriptor.labels.map((label, index) => [label, values[index] ?? ''] as const);
-    this.#series.set(id, { labels, state });
-    return state;
+  #unknown(values: LabelValues<Label>): Series<State> {
+    const { labels } = this.descriptor;
+    if (this.#all.length < maxSeries) return this.#add(labels.map((label) => values[label]));
+    const rest = labels.map(() => overflow);
+    return this.#nodeOf(rest).series ?? this.#add(rest);
+  }
+
+  #add(values: readonly string[]): Series<State> {
+    const labels = this.descriptor.labels.map(
+      (label, index) => [label, (values[index] ?? '').slice(0, maxLabelLength)] as const,
+    );
+    const series = { labels, state: this.#create() };
+    this.#nodeOf(values).series = series;
+    this.#all.push(series);
+    return series;
+  }
+
+  #nodeOf(values: readonly string[]): SeriesNode<State> {
+    let node = this.#root;
+    for (const value of values) {
+      const next: SeriesNode<State> = node.next.get(value) ?? { next: new Map(), series: undefined };
+      node.next.set(value, next);
+      node = next;
+    }
+    return node;
   }
 }
 

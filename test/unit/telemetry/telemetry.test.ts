@@ -58,6 +58,57 @@ test('fields that are not allowed do not reach the log, whatever the types say',
   assert.equal(lines[0]?.['bucket'], 'b');
 });
 
+test('a field is text, a number or a truth, whatever the types say', () => {
+  const { lines, logger } = capture('info');
+  const sneaky: Record<string, unknown> = {
+    key: { secret_access_key: 'hunter2' },
+    reason: ['hunter2'],
+    backend: { toJSON: () => 'hunter2' },
+    file: null,
+    status: 200,
+    bytes_in: Number.NaN,
+    operation: undefined,
+  };
+  logger.info('x', sneaky);
+  assert.deepEqual({ ...lines[0], time: '' }, { level: 'info', time: '', status: 200, bytes_in: null, message: 'x' });
+});
+
+test('a line stays one line of JSON, whatever a client sends', () => {
+  const texts: string[] = [];
+  const logger = createLogger('info', { write: (line) => void texts.push(line) });
+  const key = 'a"b\\c\nd\u2028e\u0000\ud800ü';
+  logger.info('x\n{', { key });
+  assert.equal(texts.length, 1);
+  assert.match(texts[0] ?? '', /^[^\n]*\n$/);
+  const line: unknown = JSON.parse(texts[0] ?? '');
+  assert.ok(typeof line === 'object' && line !== null && 'key' in line && 'message' in line);
+  assert.deepEqual([line.key, line.message], [key, 'x\n{']);
+});
+
+test('every level writes itself and what is graver', () => {
+  const levels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+  for (const [position, level] of [...levels, 'silent' as const].entries()) {
+    const { lines, logger } = capture(level);
+    for (const name of levels) logger[name](name);
+    const written = levels.slice(position);
+    assert.deepEqual(
+      lines.map((line) => [line['level'], line['message']]),
+      written.map((name) => [name, name]),
+    );
+    assert.deepEqual(
+      levels.filter((name) => logger.enabled(name)),
+      written,
+    );
+  }
+});
+
+test('the lines of a worker process say which one wrote them', () => {
+  const lines: Record<string, unknown>[] = [];
+  const sink = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  createLogger('info', sink, { worker: 3 }).info('x', { bucket: 'b' });
+  assert.deepEqual({ ...lines[0], time: '' }, { level: 'info', time: '', worker: 3, bucket: 'b', message: 'x' });
+});
+
 test('long fields are cut', () => {
   const { lines, logger } = capture('info');
   logger.info('x', { key: 'k'.repeat(100_000) });
