@@ -276,9 +276,9 @@ export const configSchema = z.strictObject({
         .union([z.literal('auto'), integer(0, 64)])
         .prefault('auto')
         .describe(
-          'Threads that encrypt and decrypt parts of large bodies beside the event loop. `auto`: up to 2, used only while the ' +
-            'event loop is busy and other processes leave a core idle, for uploads only where the cipher is slow. A number: so ' +
-            'many, used for every large body; 0: none.',
+          'Threads that encrypt and decrypt parts of large bodies beside the event loop. `auto`: none where the cipher does more ' +
+            'than 1.5 GB/s on one core, and else up to 2, used only while the event loop is busy and other processes leave a ' +
+            'core idle. A number: so many, used for every large body; 0: none.',
         ),
     })
     .prefault({})

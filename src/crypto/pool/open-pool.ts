@@ -5,7 +5,7 @@ import { SegmentPool } from './segment-pool.ts';
 
 /** More than two threads are not fed by one event loop: moving bytes costs it about as much as the cipher. */
 const mostAutoThreads = 2;
-/** Of a cipher on one core. Where it is faster, uploads gain little by threads, and cost more (docs/adr/0022-crypto-threads.md). */
+/** Of a cipher on one core. Where it is faster, handing over costs about what it saves (docs/adr/0022-crypto-threads.md). */
 const fastBytesPerSecond = 1.5e9;
 
 /** What a pool is opened for. */
@@ -16,8 +16,8 @@ export interface PoolUse {
 }
 
 /**
- * The pool of a process. `auto`: a thread for each core but one, two at most, used while `LoadGate` is open, for downloads,
- * and for uploads too where the cipher is slow; a number: so many threads, used for every large body.
+ * The pool of a process. `auto`: where the cipher is slow a thread for each core but one, two at most, used while `LoadGate`
+ * is open, and else none; a number: so many threads, used for every large body.
  */
 export function openSegmentPool(
   threads: 'auto' | number,
@@ -27,10 +27,6 @@ export function openSegmentPool(
   if (threads !== 'auto') {
     return new SegmentPool({ threads, gate: { allows: () => true, worked: () => {} }, onThreadFailed });
   }
-  return new SegmentPool({
-    threads: Math.min(mostAutoThreads, cores - 1),
-    gate: new LoadGate(cores),
-    onThreadFailed,
-    kinds: bytesPerSecond > fastBytesPerSecond ? ['open'] : ['open', 'seal'],
-  });
+  const wanted = bytesPerSecond > fastBytesPerSecond ? 0 : Math.min(mostAutoThreads, cores - 1);
+  return new SegmentPool({ threads: wanted, gate: new LoadGate(cores), onThreadFailed });
 }

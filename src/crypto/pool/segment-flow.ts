@@ -88,7 +88,7 @@ export class SegmentFlow {
 
   async #nextOutputs(): Promise<readonly Uint8Array[] | undefined> {
     while (!this.#isOver()) {
-      this.#lane ??= this.#pool?.lane(this.#source.kind, this.#source.leftBytes);
+      this.#lane ??= this.#pool?.lane(this.#source.leftBytes);
       if (this.#lane === undefined) return this.#nextHere();
       const result = await this.#nextOfLane(this.#lane);
       // Not asked for a lane again before the event loop has done one: a gate may change its mind at any time.
@@ -111,7 +111,7 @@ export class SegmentFlow {
   /** Does here what is at hand, unless threads are to. @returns Whether there is any. */
   #doReady(): boolean {
     if (this.#isOver() || this.#isEnded) return false;
-    this.#lane ??= this.#pool?.lane(this.#source.kind, this.#source.leftBytes);
+    this.#lane ??= this.#pool?.lane(this.#source.leftBytes);
     if (this.#lane !== undefined) return false;
     try {
       const batch = this.#source.ready();

@@ -25,14 +25,12 @@ export interface PoolGate {
   worked(busyMs: number): void;
 }
 
-/** What comes after `kinds` is for tests. */
+/** What comes after `onThreadFailed` is for tests. */
 export interface SegmentPoolOptions {
   /** 0: nothing is ever done on threads. */
   readonly threads: number;
   readonly gate: PoolGate;
   readonly onThreadFailed?: (error: Error) => void;
-  /** What threads are for; default: both. */
-  readonly kinds?: readonly SegmentJob['kind'][];
   /** Streams with less to come are left to the event loop. */
   readonly leastStreamBytes?: number;
   /** What goes to a thread at a time. */
@@ -99,8 +97,7 @@ export class SegmentPool implements AsyncDisposable {
   }
 
   /** The way to the threads for a stream with so much to come, if they would help it now; no more of them than threads. */
-  lane(kind: SegmentJob['kind'], leftBytes: number): PoolLane | undefined {
-    if (this.#options.kinds?.includes(kind) === false) return undefined;
+  lane(leftBytes: number): PoolLane | undefined {
     if (leftBytes <= 0 || leftBytes < (this.#options.leastStreamBytes ?? defaultLeastStreamBytes)) return undefined;
     if (this.#lanes.size >= this.#options.threads || !this.isWanted()) return undefined;
     const lane = new PoolLane({

@@ -76,11 +76,11 @@ describe('a cancelled stream', () => {
 describe('the bounds of a pool', () => {
   it('are a lane for each thread, two jobs for each thread, and a depth for each lane', async () => {
     await using pool = await readyPool({ threads: 2 });
-    const [first, second, third] = [pool.lane('seal', 100), pool.lane('seal', 100), pool.lane('seal', 100)];
+    const [first, second, third] = [pool.lane(100), pool.lane(100), pool.lane(100)];
     assert.ok(first !== undefined && second !== undefined);
     assert.equal(third, undefined);
     first.close();
-    assert.ok(pool.lane('seal', 100) !== undefined, 'a lane that was closed is free again');
+    assert.ok(pool.lane(100) !== undefined, 'a lane that was closed is free again');
     assert.equal(first.run(noSegments), undefined, 'and takes no more jobs');
     assert.equal(first.isWanted, false);
     const answers: Promise<unknown>[] = [];
@@ -121,14 +121,6 @@ describe('the bounds of a pool', () => {
     await using none = eagerPool({ threads: 0 });
     await encrypt(none, 5000);
     assert.deepEqual([none.stats.threads, none.stats.poolSegments, none.stats.inlineSegments], [0, 0, 100]);
-  });
-
-  it('and what threads are not for', async () => {
-    await using pool = await readyPool({ kinds: ['open'] });
-    assert.equal(pool.lane('seal', 2 ** 40), undefined);
-    assert.ok(pool.lane('open', 2 ** 40) !== undefined);
-    await encrypt(pool, 5000);
-    assert.equal(pool.stats.poolSegments, 0);
   });
 
   it('and the gate, also in mid-stream', async () => {
@@ -189,7 +181,7 @@ describe('a pool that is closed', () => {
     using sealing = encryptor(65_536);
     const chunks = encryptMessage(sealing, endless(65_536), { pool, plaintextBytes: 2 ** 40 })[Symbol.asyncIterator]();
     await chunks.next();
-    const lane = pool.lane('seal', 2 ** 40);
+    const lane = pool.lane(2 ** 40);
     assert.ok(lane !== undefined);
     const answer = assert.rejects(Promise.resolve(lane.run(noSegments)), {
       name: 'PoolError',
@@ -200,7 +192,7 @@ describe('a pool that is closed', () => {
     lane.close();
     await chunks.return?.();
     assert.equal(pool.isWanted(), false);
-    assert.equal(pool.lane('seal', 2 ** 40), undefined);
+    assert.equal(pool.lane(2 ** 40), undefined);
     assert.deepEqual([pool.stats.threads, pool.stats.lanes], [0, 0]);
   });
 });
