@@ -10,6 +10,7 @@ import type {
   ObjectStore,
   PutObjectRequest,
 } from '../../../src/store/object-store.ts';
+import { mixedReads } from '../../support/mixed-reads.ts';
 
 /** What an adapter brings to the suite. */
 export interface StoreUnderTest {
@@ -60,7 +61,7 @@ export async function* streamOf(bytes: Uint8Array, chunkBytes = 64 * 1024): Byte
 /** Everything a body gives, in one piece. */
 export async function collect(body: ByteStream): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of mixedReads(body)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { claim, handOver, keep, release } from '../../../src/base/chunk-memory.ts';
+import { claim, handOver, keep, lendPart, release } from '../../../src/base/chunk-memory.ts';
 
 const large = 32 * 1024;
 
@@ -62,6 +62,70 @@ describe('memory of chunks', () => {
       const { length } = chunk;
       release(handOver(chunk));
       assert.equal(chunk.length, length);
+    }
+  });
+});
+
+/** A buffer, its first half lent, and how often it was given back. */
+function lent() {
+  const buffer = Buffer.allocUnsafeSlow(2 * large).fill(1);
+  const state = { buffer, givenBack: 0 };
+  lendPart(buffer.buffer, large, () => {
+    state.givenBack += 1;
+  });
+  return state;
+}
+
+describe('a part that was lent', () => {
+  it('is given back once, when the view that was handed over is released, and keeps its memory', () => {
+    const state = lent();
+    const view = handOver(state.buffer.subarray(0, large));
+    assert.equal(state.givenBack, 0);
+    release(view);
+    release(view);
+    assert.equal(state.givenBack, 1);
+    assert.equal(view.length, large);
+    assert.equal(state.buffer.length, 2 * large);
+  });
+
+  it('can be lent again afterwards', () => {
+    const state = lent();
+    release(handOver(state.buffer.subarray(0, large)));
+    lendPart(state.buffer.buffer, 100, () => {
+      state.givenBack += 10;
+    });
+    release(handOver(state.buffer.subarray(0, 100)));
+    assert.equal(state.givenBack, 11);
+  });
+
+  it('is not the claimant’s, and stays lent when a view of the view is released', () => {
+    const state = lent();
+    const view = handOver(state.buffer.subarray(0, large));
+    assert.equal(claim(view), false);
+    release(view.subarray(0));
+    assert.equal(state.givenBack, 0);
+    release(view);
+    assert.equal(state.givenBack, 1);
+  });
+
+  it('is never given back where somebody keeps the view', () => {
+    const state = lent();
+    const view = handOver(state.buffer.subarray(0, large));
+    keep(view);
+    release(view);
+    assert.equal(state.givenBack, 0);
+  });
+
+  it('is never given back where only a part of it is handed over, by whomever, whatever is handed over later', () => {
+    for (const [from, to] of [
+      [0, large - 1],
+      [1, large],
+      [0, large + 1],
+    ]) {
+      const state = lent();
+      release(handOver(state.buffer.subarray(from, to)));
+      release(handOver(state.buffer.subarray(0, large)));
+      assert.equal(state.givenBack, 0);
     }
   });
 });

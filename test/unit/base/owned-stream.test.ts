@@ -55,6 +55,20 @@ describe('ownedStream', () => {
     assert.deepEqual(state, { closed: 1, pulls: 1 });
   });
 
+  it('gives what is at hand until it is left', async () => {
+    const atHand = [...chunks];
+    const stream = ownedStream(
+      async () => undefined,
+      async () => {},
+      () => atHand.shift(),
+    );
+    const iterator = stream[Symbol.asyncIterator]();
+    assert.deepEqual(iterator.ready?.(), Buffer.of(1));
+    await iterator.return?.();
+    assert.equal(iterator.ready?.(), undefined);
+    assert.equal(atHand.length, 1);
+  });
+
   it('closes when it is left before its first step', async () => {
     const { state, iterator } = counted(chunks);
     assert.equal((await iterator.return?.())?.done, true);

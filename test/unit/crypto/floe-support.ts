@@ -5,6 +5,7 @@ import type { ByteStream } from '../../../src/base/byte-stream.ts';
 import { FloeDecryptor, FloeError, type FloeErrorCode, type FloeSuite } from '../../../src/crypto/floe.ts';
 import type { RandomSource } from '../../../src/crypto/random.ts';
 import { SecretBytes } from '../../../src/crypto/secret-bytes.ts';
+import { mixedReads, mixedStream } from '../../support/mixed-reads.ts';
 
 /** A random source that hands out the given bytes in order, then zeros. */
 export function scriptedRandom(script: Uint8Array): RandomSource {
@@ -29,14 +30,14 @@ export function pieces(bytes: Uint8Array, size: number): Uint8Array[] {
 }
 
 /** A stream of `bytes` in chunks of `size`. */
-export async function* streamOf(bytes: Uint8Array, size: number): ByteStream & AsyncGenerator<Uint8Array> {
-  yield* pieces(bytes, size);
+export function streamOf(bytes: Uint8Array, size: number): ByteStream {
+  return mixedStream(pieces(bytes, size));
 }
 
 /** Everything a stream gives. */
 export async function collect(stream: ByteStream): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  for await (const chunk of mixedReads(stream)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

@@ -29,6 +29,7 @@ import {
   writeObject,
   type StoredObject,
 } from './envelope-support.ts';
+import { mixedReads } from '../../support/mixed-reads.ts';
 
 const failed = envelopeError('authentication_failed');
 
@@ -85,7 +86,7 @@ function watched(bytes: Uint8Array, chunkBytes: number) {
 async function untilFailure(stream: ByteStream): Promise<{ given: Buffer; error: unknown }> {
   const chunks: Uint8Array[] = [];
   try {
-    for await (const chunk of stream) chunks.push(chunk);
+    for await (const chunk of mixedReads(stream)) chunks.push(chunk);
   } catch (error) {
     return { given: Buffer.concat(chunks), error };
   }
@@ -316,7 +317,7 @@ async function releasedBeforeIndex(object: StoredObject): Promise<Buffer> {
   }
   const chunks: Uint8Array[] = [];
   const reading = (async () => {
-    for await (const chunk of wholeStream(object, { layout, ciphertext: source() })) chunks.push(chunk);
+    for await (const chunk of mixedReads(wholeStream(object, { layout, ciphertext: source() }))) chunks.push(chunk);
   })();
   await reached.promise;
   // Whatever could still come without the last byte has come after some turns of the event loop.

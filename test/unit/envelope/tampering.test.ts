@@ -23,6 +23,7 @@ import {
   writeObject,
   type StoredObject,
 } from './envelope-support.ts';
+import { mixedReads } from '../../support/mixed-reads.ts';
 
 const anyRefusal: readonly EnvelopeErrorCode[] = [
   'not_format_1',
@@ -39,7 +40,7 @@ async function refused(object: StoredObject, bytes: Uint8Array, ...codes: readon
   const forged = withStored(object, bytes);
   await assert.rejects(
     async () => {
-      for await (const chunk of wholeStream(forged)) chunks.push(chunk);
+      for await (const chunk of mixedReads(wholeStream(forged))) chunks.push(chunk);
     },
     envelopeError(...(codes.length === 0 ? anyRefusal : codes)),
   );
@@ -146,7 +147,7 @@ describe('an object cut short', () => {
           const stream = wholeStream(object, { layout, ciphertext: streamOf(bytes, 100_000) });
           const chunks: Uint8Array[] = [];
           await assert.rejects(async () => {
-            for await (const chunk of stream) chunks.push(chunk);
+            for await (const chunk of mixedReads(stream)) chunks.push(chunk);
           }, envelopeError('truncated'));
           assert.ok(Buffer.concat(chunks).length < object.plaintext.length);
         }

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { HttpBodyError, type HttpRequest } from '../../../src/http/exchange.ts';
+import { mixedReads } from '../../support/mixed-reads.ts';
 import { deferred, RawClient, startServer } from './raw-client.ts';
 
 async function readAll(request: HttpRequest): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of request.body) chunks.push(chunk);
+  for await (const chunk of mixedReads(request.body)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { ByteStream } from '../../../src/base/byte-stream.ts';
+import type { ByteIterator, ByteStream } from '../../../src/base/byte-stream.ts';
 import type { ChunkSigning } from '../../../src/s3/aws-chunked.ts';
 import { exampleCredentials } from './sigv4-support.ts';
 
@@ -79,14 +79,13 @@ export class ObservedStream implements ByteStream {
     this.#failure = failure;
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+  /** Two of three pieces are at hand. */
+  [Symbol.asyncIterator](): ByteIterator {
     return {
+      ready: () => (this.taken % 3 === 1 ? undefined : this.#take()),
       next: async () => {
-        const value = this.#pieces[this.taken];
-        if (value !== undefined) {
-          this.taken += 1;
-          return { done: false, value };
-        }
+        const value = this.#take();
+        if (value !== undefined) return { done: false, value };
         if (this.#failure !== undefined) throw this.#failure;
         return { done: true, value: undefined };
       },
@@ -95,5 +94,11 @@ export class ObservedStream implements ByteStream {
         return { done: true, value: undefined };
       },
     };
+  }
+
+  #take(): Uint8Array | undefined {
+    const piece = this.#pieces[this.taken];
+    if (piece !== undefined) this.taken += 1;
+    return piece;
   }
 }

@@ -6,6 +6,7 @@ import { createChecksum, type ChecksumAlgorithm } from '../../../src/s3/checksum
 import { declarePayload, decodePayload, type DecodedPayload, type EncodedPayload } from '../../../src/s3/payload.ts';
 import { S3Error } from '../../../src/s3/s3-error.ts';
 import { encodeChunked, exampleSigning, inPieces, ObservedStream } from './chunked-support.ts';
+import { mixedReads } from '../../support/mixed-reads.ts';
 
 const signing = exampleSigning('0'.repeat(64));
 const text = 'The quick brown fox jumps over the lazy dog';
@@ -91,7 +92,7 @@ function streaming(
 async function read(payload: DecodedPayload): Promise<{ readonly bytes: Buffer; readonly error: unknown }> {
   const pieces: Uint8Array[] = [];
   try {
-    for await (const piece of payload.plaintext) pieces.push(piece);
+    for await (const piece of mixedReads(payload.plaintext)) pieces.push(piece);
   } catch (error) {
     return { bytes: Buffer.concat(pieces), error };
   }
