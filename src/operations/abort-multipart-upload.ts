@@ -17,9 +17,9 @@ export async function abortMultipartUpload(request: ObjectRequest): Promise<Oper
   } catch (error) {
     const isUnknown = error instanceof S3Error && error.code === 'NoSuchUpload';
     const isLeft = isUnknown && encrypts && (await backend.ledger.find(address, { signal })) !== undefined;
-    if (isLeft) await backend.ledger.remove(address, { signal });
+    if (isLeft) await backend.ledger.remove(address);
     throw error;
   }
-  if (encrypts) await backend.ledger.remove(address, { signal });
+  if (encrypts) await backend.ledger.remove(address);
   return { status: 204, headers: {} };
 }

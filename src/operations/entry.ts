@@ -144,7 +144,7 @@ async function runSigned(received: PipelineRequest, gateway: Gateway, progress: 
   const address = parseAddress({ rawPath, host: authenticated.host, publicHosts: gateway.publicHosts });
   progress.address = address;
   const { query, headers } = meantBy(authenticated, { query: parseRawQuery(rawQuery), headers: received.headers });
-  const request = { ...received, headers };
+  const request = headers === received.headers ? received : withHeaders(received, headers);
   const row = matchOperation({ method: request.method, address, query, headers: request.headers });
   progress.operation = row.operation;
   const service: ServiceRequest = {
@@ -171,6 +171,12 @@ async function runSigned(received: PipelineRequest, gateway: Gateway, progress: 
   if (key === undefined) throw s3Error('MethodNotAllowed');
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   return underPlaintextConditions({ ...inBucket, key }, gateway, { isRead, run: found.run });
+}
+
+/** Field by field: a spread would lose `signal`, which the listener makes only when it is asked for. */
+function withHeaders(request: PipelineRequest, headers: PipelineRequest['headers']): PipelineRequest {
+  const { method, target, rawHeaders, body, requestId, remoteAddress, secure, signal } = request;
+  return { method, target, headers, rawHeaders, body, requestId, remoteAddress, secure, signal };
 }
 
 /** What a presigned URL has in its query in place of headers counts as headers; its signature covers both. */

@@ -96,7 +96,9 @@ async function inTwoParts(request: ObjectRequest, gateway: Gateway, source: Sour
     const done = await completeParts(ofUpload({}), gateway, parts, whole);
     return parseCompleteUploadAnswer(documentOf(done)).etag;
   } catch (error) {
-    await abortMultipartUpload(ofUpload({})).catch(() => {});
+    // Also where the client is gone, which has ended all that has the request's signal.
+    const { signal } = new AbortController();
+    await abortMultipartUpload({ ...ofUpload({}), signal }).catch(() => {});
     throw error;
   }
 }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 import { seededBytes } from './support/bytes.ts';
 import { checksumOf } from './support/checksums.ts';
 import { rootCredentials } from './support/gateway.ts';
+import { RawConnection, requestHead } from './support/raw-connection.ts';
 import type { S3Response } from './support/response.ts';
 import { amzDate, hmac, signingKey } from './support/signing.ts';
 import { suiteWithGateway, type Suite } from './support/suite.ts';
@@ -70,6 +73,11 @@ function post({ s3 }: Suite, body: Buffer, bucket = 'forms'): Promise<S3Response
     'content-length': String(body.length),
   };
   return s3.sendRaw({ method: 'POST', target: `/${bucket}`, headers, body });
+}
+
+/** Waits as long as anything takes; whether it came about is for the test to say. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !(await isSo()) && Date.now() < deadline;) await sleep(20);
 }
 
 describe('form uploads', () => {
@@ -217,6 +225,29 @@ describe('form uploads', () => {
       assert.doesNotMatch(uploads.text, /<Upload>/);
     });
   }
+
+  it('leave nothing behind when the client goes away in the middle of a large one', async () => {
+    // What the first object brings with it is there.
+    await post(suite, encode({ fields: { key: 'first' } }));
+    const before = await suite.gateway.storedFiles();
+    const body = encode({ fields: { key: 'no' }, file: seededBytes('left', 7_000_000) });
+    const headers = {
+      host: suite.s3.host,
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+      'content-length': String(body.length),
+    };
+    const hasUpload = async (): Promise<boolean> =>
+      (await suite.s3.send({ method: 'GET', bucket: 'forms', query: { uploads: '' } })).text.includes('<Upload>');
+    using connection = await RawConnection.open(suite.gateway.s3);
+    connection.write(requestHead('POST', '/forms', headers));
+    connection.write(body.subarray(0, 6_500_000));
+    await until(hasUpload);
+    assert.ok(await hasUpload(), 'no upload was begun');
+    connection.socket.resetAndDestroy();
+    await until(async () => !(await hasUpload()) && isDeepStrictEqual(await suite.gateway.storedFiles(), before));
+    assert.ok(!(await hasUpload()), 'the upload is still open');
+    assert.deepEqual(await suite.gateway.storedFiles(), before);
+  });
 
   it('need a bucket, a file, and a form', async () => {
     assert.equal((await post(suite, encode({ fields: { key: 'k' } }), 'nowhere')).outcome, '404 NoSuchBucket');
