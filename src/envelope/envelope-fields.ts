@@ -119,27 +119,41 @@ function decodeChoices(reader: FieldReader): Pick<EnvelopeFields, 'suite' | 'seg
   return { suite, segmentSizeBytes, layout };
 }
 
-/** What is wrong with the fields, for writers and readers alike (F1-ENV-3, F1-ENV-4). */
+/** What has to hold of the fields, for writers and readers alike (F1-ENV-3, F1-ENV-4), and what is said where it does not. */
+const rules: readonly (readonly [holds: (fields: EnvelopeFields) => boolean, otherwise: string])[] = [
+  [({ suite }) => suites.includes(suite), 'unknown suite'],
+  [
+    ({ segmentSizeBytes }) => segmentSizesBytes.some((size) => size === segmentSizeBytes),
+    'the segment size is not a choice',
+  ],
+  [({ salt }) => salt.length === saltBytes, 'the salt has another length'],
+  [({ commitment }) => commitment.length === commitmentBytes, 'the commitment has another length'],
+  [
+    ({ policy }) => within(Buffer.byteLength(policy, 'utf8'), maxPolicyBytes) && policy.isWellFormed(),
+    'the policy name is out of bounds',
+  ],
+  [
+    ({ kekName }) => within(kekName.length, maxKekNameBytes) && printable.test(kekName),
+    'the KEK name is out of bounds',
+  ],
+  [
+    ({ kekVersion }) => within(kekVersion.length, maxKekVersionBytes) && printable.test(kekVersion),
+    'the KEK version is out of bounds',
+  ],
+  [
+    ({ wrappedBucketKey }) => within(wrappedBucketKey.length, maxWrappedBucketKeyBytes),
+    'the wrapped bucket key is out of bounds',
+  ],
+  [({ wrappedDek }) => wrappedDek.length === wrappedDekBytes, 'the wrapped DEK has another length'],
+  [({ recovery }) => (recovery?.length ?? recoveryBytes) === recoveryBytes, 'the recovery field has another length'],
+  [
+    ({ floeHeader, layout }) => floeHeader?.length === (layout === 'single' ? floeHeaderBytes : undefined),
+    'the FLOE header belongs to the single layout and has 74 bytes',
+  ],
+];
+
 function fieldProblem(fields: EnvelopeFields): string | undefined {
-  const headerBytes = fields.layout === 'single' ? floeHeaderBytes : undefined;
-  const policyBytes = Buffer.byteLength(fields.policy, 'utf8');
-  const checks: readonly (readonly [boolean, string])[] = [
-    [suites.includes(fields.suite), 'unknown suite'],
-    [segmentSizesBytes.some((size) => size === fields.segmentSizeBytes), 'the segment size is not a choice'],
-    [fields.salt.length === saltBytes, 'the salt has another length'],
-    [fields.commitment.length === commitmentBytes, 'the commitment has another length'],
-    [within(policyBytes, maxPolicyBytes) && fields.policy.isWellFormed(), 'the policy name is out of bounds'],
-    [within(fields.kekName.length, maxKekNameBytes) && printable.test(fields.kekName), 'the KEK name is out of bounds'],
-    [
-      within(fields.kekVersion.length, maxKekVersionBytes) && printable.test(fields.kekVersion),
-      'the KEK version is out of bounds',
-    ],
-    [within(fields.wrappedBucketKey.length, maxWrappedBucketKeyBytes), 'the wrapped bucket key is out of bounds'],
-    [fields.wrappedDek.length === wrappedDekBytes, 'the wrapped DEK has another length'],
-    [(fields.recovery?.length ?? recoveryBytes) === recoveryBytes, 'the recovery field has another length'],
-    [fields.floeHeader?.length === headerBytes, 'the FLOE header belongs to the single layout and has 74 bytes'],
-  ];
-  return checks.find(([holds]) => !holds)?.[1];
+  return rules.find(([holds]) => !holds(fields))?.[1];
 }
 
 function within(length: number, maximum: number): boolean {
@@ -156,7 +170,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 
 /** One character per byte; `fieldProblem` refuses what is not printable ASCII. */
 function decodeAscii(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
 function unsupported(what: string): EnvelopeError {

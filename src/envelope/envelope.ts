@@ -23,6 +23,9 @@ export interface Envelope extends EnvelopeFields {
   readonly sealedMetadata: Uint8Array;
 }
 
+/** The bytes of the fields of envelopes that were decoded: what `encodeFields` makes of them again, and nothing else. */
+const decodedFields = new WeakMap<Envelope, Uint8Array>();
+
 const maxEnvelopeCharacters = 4_096;
 const base64url = /^[A-Za-z0-9_-]*$/;
 
@@ -56,7 +59,7 @@ export function sealEnvelope(
 export function openEnvelope(envelope: Envelope, secrets: ObjectSecrets): SealedMetadata {
   secrets.verifyCommitment(envelope.commitment);
   using key = secrets.metadataKey();
-  const aad = encodeFields(envelope);
+  const aad = decodedFields.get(envelope) ?? encodeFields(envelope);
   return decodeSealedMetadata(authenticated(() => openAead({ key, sealed: envelope.sealedMetadata, aad })));
 }
 
@@ -76,12 +79,15 @@ export function decodeEnvelope(text: string): Envelope {
   if (bytes.toString('base64url') !== text) throw malformed('the envelope is not canonical base64url');
   const reader = new FieldReader(bytes);
   const fields = decodeFields(reader);
+  const fieldBytes = bytes.subarray(0, reader.offset);
   const sealedMetadata = reader.rest();
   const plaintextBytes = sealedMetadata.length - aeadOverheadBytes;
   if (plaintextBytes < minSealedMetadataBytes || plaintextBytes > maxSealedMetadataBytes) {
     throw malformed('the sealed metadata is out of bounds');
   }
-  return { ...fields, sealedMetadata };
+  const envelope = { ...fields, sealedMetadata };
+  decodedFields.set(envelope, fieldBytes);
+  return envelope;
 }
 
 /** Value of `x-amz-meta-s3eg-key`, a label for people and tools. */

@@ -1,5 +1,5 @@
 /** Digest of user metadata and Content-Type in a form that survives what providers do to header fields. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 
 import { u32 } from './field-reader.ts';
@@ -9,12 +9,15 @@ export const envelopeHeader = 'x-amz-meta-s3eg';
 /** The metadata field that names the KEK in clear. */
 export const keyLabelHeader = 'x-amz-meta-s3eg-key';
 
+const purpose = Buffer.from('s3eg1 metadata');
 const metadataPrefix = 'x-amz-meta-';
 const defaultContentType = 'binary/octet-stream';
 const betweenWords = /\?=[\t\n\v\f\r ]+(?==\?)/g;
 const encodedWord = /=\?(utf-8|us-ascii)\?([bq])\?([^?\t\n\v\f\r ]*)\?=/gi;
 const base64 = /^(?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?$/i;
 const quotedPrintable = /^(?:[^=]|=[0-9a-f]{2})*$/i;
+/** What is in its canonical form already: visible ASCII with no encoded word in it. */
+const plain = /^(?:[!-<>-~]|=(?!\?))*$/;
 const whiteSpace = /[\t\n\v\f\r ]+/g;
 
 /**
@@ -23,22 +26,22 @@ const whiteSpace = /[\t\n\v\f\r ]+/g;
  */
 export function metadataDigest(headers: Readonly<Record<string, string>>): Uint8Array {
   const fields = new Map<string, string>([['content-type', defaultContentType]]);
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
     const lower = asciiLower(name);
-    if (isDigested(lower)) fields.set(lower, value);
+    if (isDigested(lower)) fields.set(lower, headers[name] ?? '');
   }
-  const hash = createHash('sha256').update('s3eg1 metadata');
-  for (const [name, value] of [...fields].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    for (const field of [Buffer.from(name, 'latin1'), canonicalValue(value)]) {
-      hash.update(u32(field.length)).update(field);
+  const pieces: Uint8Array[] = [purpose];
+  for (const name of [...fields.keys()].toSorted()) {
+    for (const field of [Buffer.from(name, 'latin1'), canonicalValue(fields.get(name) ?? '')]) {
+      pieces.push(u32(field.length), field);
     }
   }
-  return hash.digest();
+  return hash('sha256', Buffer.concat(pieces), 'buffer');
 }
 
 /** Only A to Z, unlike `toLowerCase`. */
 function asciiLower(name: string): string {
-  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  return /[A-Z]/.test(name) ? name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : name;
 }
 
 function isDigested(name: string): boolean {
@@ -48,6 +51,7 @@ function isDigested(name: string): boolean {
 
 /** The three steps of F1-DIG-2. In the meantime the UTF-8 bytes are held one per character. */
 function canonicalValue(value: string): Buffer {
+  if (plain.test(value)) return Buffer.from(value, 'latin1');
   const text = utf8Bytes(value)
     .toString('latin1')
     .replace(betweenWords, '?=')

@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto';
-
 import { LRUCache } from 'lru-cache';
 
 import type { Clock } from '../base/clock.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import type { SecretBytes } from '../crypto/secret-bytes.ts';
 import { cacheLife, type CacheLife, type CacheTimes } from './cache-life.ts';
-import { encodeContext } from './encryption-context.ts';
 import type { Kek } from './kek.ts';
 import { isUnavailable } from './key-errors.ts';
 import type { KeyEvents } from './key-events.ts';
@@ -151,14 +148,8 @@ export class OpenedKeys {
   }
 }
 
-/** SHA-256 over everything that decides what comes out, each part with its length. */
-function idOf({ kek, wrapped, context }: OpenRequest): string {
-  const parts = [Buffer.from(kek.name), Buffer.from(wrapped.version), wrapped.ciphertext, encodeContext(context)];
-  const hash = createHash('sha256');
-  for (const part of parts) {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(part.length);
-    hash.update(length).update(part);
-  }
-  return hash.digest('base64');
+/** Everything that decides what comes out: lengths in front of what has any, so that it is one thing for each id. */
+function idOf({ kek, wrapped: { version, ciphertext }, context: { policy, bucket } }: OpenRequest): string {
+  const bytes = Buffer.from(ciphertext.buffer, ciphertext.byteOffset, ciphertext.byteLength).toString('latin1');
+  return `${kek.name.length} ${version.length} ${policy.length} ${bucket.length} ${kek.name}${version}${policy}${bucket}${bytes}`;
 }

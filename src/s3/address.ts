@@ -6,6 +6,10 @@ export interface RequestAddress {
   readonly key?: string;
 }
 
+/** What stands for itself in a path: ASCII without `%`. */
+// oxlint-disable-next-line no-control-regex -- the range is that of ASCII
+const plainText = /^[\0-$&-\x7f]*$/;
+
 /** Longest key: bytes of UTF-8. */
 const maxKeyBytes = 1024;
 
@@ -51,6 +55,7 @@ function address(bucket: string, rawKey: string): RequestAddress {
 }
 
 function bucketOfHost(host: string, publicHosts: readonly string[]): string | undefined {
+  if (publicHosts.length === 0) return undefined;
   const name = host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
   // The longest name first: of `example.org` and `s3.example.org` the latter is meant by `b.s3.example.org`.
   const candidates = publicHosts.map(normalHost).toSorted((a, b) => b.length - a.length);
@@ -65,6 +70,7 @@ function normalHost(host: string): string {
 
 /** Percent-decodes once, as UTF-8. Bytes that came unencoded stand in the path as Latin-1, as node:http gives them. */
 function decode(raw: string): string {
+  if (plainText.test(raw)) return raw;
   const ascii = raw.replace(/[\u0080-\u00ff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
   try {
     return decodeURIComponent(ascii);

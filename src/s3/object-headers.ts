@@ -124,7 +124,8 @@ function isUserMetadata(name: string): boolean {
 
 function pick(headers: HeaderRecord, isChosen: (name: string) => boolean): Record<string, string> {
   const chosen: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
     if (value !== undefined && isChosen(name)) chosen[name] = value;
   }
   return chosen;

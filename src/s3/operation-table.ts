@@ -53,7 +53,7 @@ export function isIgnoredParameter(name: string): boolean {
   return ignoredParameters.has(name.toLowerCase());
 }
 
-/** Headers that give a request another meaning, which would be lost if the gateway passed over them. */
+/** Headers that give a request another meaning, which would be lost if the gateway passed over them: all begin with `x-amz-`. */
 const refusedHeaders = [
   /^x-amz-server-side-encryption-customer-/,
   /^x-amz-copy-source-server-side-encryption-customer-/,
@@ -76,7 +76,7 @@ export function matchOperation(request: OperationRequest): AnsweredOperation {
   const query = significantQuery(request.query);
   checkParametersKnown(query);
   const rows = rowsByLevel[level];
-  const row = mostSpecific(rows.filter((candidate) => isCandidate(candidate, request, query)));
+  const row = candidatesByLevel[level].find((candidate) => isCandidate(candidate, request, query))?.row;
   if (row === undefined) throw unmatched(rows, request, query);
   if (row.handling === 'refused') throw notServed(row);
   const stray = strayParameter(row, query);
@@ -90,6 +90,24 @@ const rowsByLevel: Readonly<Record<OperationLevel, readonly Row[]>> = {
   bucket: operationTable.filter((row) => row.level === 'bucket'),
   object: operationTable.filter((row) => row.level === 'object'),
 };
+
+/** A row, and what its query has to have, taken apart once. */
+interface Candidate {
+  readonly row: Row;
+  readonly query: readonly (readonly [name: string, wanted: string | true])[];
+}
+
+/** The most specific first. */
+const candidatesByLevel: Readonly<Record<OperationLevel, readonly Candidate[]>> = {
+  service: candidatesOf(rowsByLevel.service),
+  bucket: candidatesOf(rowsByLevel.bucket),
+  object: candidatesOf(rowsByLevel.object),
+};
+
+function candidatesOf(rows: readonly Row[]): readonly Candidate[] {
+  const weight = ({ row, query }: Candidate): number => query.length + (row.header === undefined ? 0 : 1);
+  return rows.map((row) => ({ row, query: Object.entries(row.query) })).toSorted((a, b) => weight(b) - weight(a));
+}
 
 function levelOf(address: RequestAddress): OperationLevel {
   if (address.bucket === undefined) return 'service';
@@ -125,18 +143,17 @@ function checkParametersKnown(query: ReadonlyMap<string, string>): void {
   }
 }
 
-function isCandidate(row: Row, request: OperationRequest, query: ReadonlyMap<string, string>): boolean {
+function isCandidate(
+  { row, query: wantedQuery }: Candidate,
+  request: OperationRequest,
+  query: ReadonlyMap<string, string>,
+): boolean {
   if (row.method !== request.method) return false;
   if (row.header !== undefined && request.headers[row.header] === undefined) return false;
-  return Object.entries(row.query).every(([name, wanted]) => {
+  return wantedQuery.every(([name, wanted]) => {
     const value = query.get(name);
     return wanted === true ? value !== undefined : value === wanted;
   });
-}
-
-function mostSpecific(rows: readonly Row[]): Row | undefined {
-  const weight = (row: Row): number => Object.keys(row.query).length + (row.header === undefined ? 0 : 1);
-  return rows.toSorted((a, b) => weight(b) - weight(a))[0];
 }
 
 function strayParameter(row: AnsweredOperation, query: ReadonlyMap<string, string>): string | undefined {
@@ -177,6 +194,7 @@ function notServed(row: RefusedOperation): S3Error {
 
 function checkHeaders(request: OperationRequest, row: AnsweredOperation): void {
   for (const name of Object.keys(request.headers)) {
+    if (!name.startsWith('x-amz-')) continue;
     if (refusedHeaders.some((pattern) => pattern.test(name))) {
       throw s3Error('NotImplemented', undefined, { details: { Header: name } });
     }

@@ -44,12 +44,8 @@ export function parseAuthorizationHeader(
   headers: ReadonlyMap<string, string>,
   options: VerifyOptions,
 ): ClaimedSignature {
-  const fields = authorizationFields(authorization.slice(sigv4Algorithm.length));
-  const { accessKeyId, scope } = parseCredential(fields.get('Credential') ?? '', malformedHeader);
+  const { accessKeyId, scope, signedHeaders, signature } = parseAuthorization(authorization);
   checkScope(scope, options, malformedHeader);
-  const signedHeaders = parseSignedHeaders(fields.get('SignedHeaders') ?? '', malformedHeader);
-  const signature = fields.get('Signature') ?? '';
-  if (!signaturePattern.test(signature)) throw malformedHeader('the Signature is mal-formed.');
   const time = requestTime(headers);
   const timestamp = timestampOf(time);
   if (timestamp.slice(0, 8) !== scope.date) {
@@ -66,6 +62,32 @@ export function parseAuthorizationHeader(
     });
   }
   return { style: 'header', accessKeyId, scope, timestamp, signedHeaders, signature };
+}
+
+type Authorization = Pick<ClaimedSignature, 'accessKeyId' | 'scope' | 'signedHeaders' | 'signature'>;
+
+/** What stood in front of signatures lately: the same for a client, a day and a kind of request. */
+const knownBeginnings = new Map<string, Omit<Authorization, 'signature'>>();
+const maxKnownBeginnings = 256;
+const maxKnownLength = 1024;
+const lastField = 'Signature=';
+
+function parseAuthorization(authorization: string): Authorization {
+  const end = authorization.lastIndexOf(lastField) + lastField.length;
+  const [beginning, rest] = [authorization.slice(0, end), authorization.slice(end)];
+  const known = knownBeginnings.get(beginning);
+  if (known !== undefined && signaturePattern.test(rest)) return { ...known, signature: rest };
+  const fields = authorizationFields(authorization.slice(sigv4Algorithm.length));
+  const credential = parseCredential(fields.get('Credential') ?? '', malformedHeader);
+  const signedHeaders = parseSignedHeaders(fields.get('SignedHeaders') ?? '', malformedHeader);
+  const signature = fields.get('Signature') ?? '';
+  if (!signaturePattern.test(signature)) throw malformedHeader('the Signature is mal-formed.');
+  const parsed = { ...credential, signedHeaders };
+  if (signature === rest && beginning.length <= maxKnownLength) {
+    if (knownBeginnings.size >= maxKnownBeginnings) knownBeginnings.clear();
+    knownBeginnings.set(beginning, parsed);
+  }
+  return { ...parsed, signature };
 }
 
 /** `Credential=…, SignedHeaders=…, Signature=…`, in any order, with or without spaces. */
@@ -263,8 +285,16 @@ function parseSignedHeaders(text: string, malformed: Malformed): readonly string
   return names;
 }
 
+let lastTime: { readonly text: string; readonly time: number | undefined } = { text: '', time: undefined };
+
 /** Milliseconds since the epoch of `YYYYMMDDTHHMMSSZ`, or undefined where it is no real time. */
 function parseTimestamp(text: string): number | undefined {
+  // Many requests of a second have the same one.
+  if (lastTime.text !== text) lastTime = { text, time: timeOf(text) };
+  return lastTime.time;
+}
+
+function timeOf(text: string): number | undefined {
   const match = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second] = match;

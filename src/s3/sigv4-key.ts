@@ -1,4 +1,6 @@
-import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
+
+import { hmac } from '../base/hmac.ts';
 
 /** The only algorithm served; also the first line of a string to sign. */
 export const sigv4Algorithm = 'AWS4-HMAC-SHA256';
@@ -38,19 +40,14 @@ export function signingKey(secretAccessKey: string, scope: CredentialScope): Buf
 }
 
 function deriveSigningKey(secretAccessKey: string, scope: CredentialScope): Buffer {
-  const dateKey = hmac(`AWS4${secretAccessKey}`, scope.date);
-  const regionKey = hmac(dateKey, scope.region);
-  const serviceKey = hmac(regionKey, scope.service);
-  return hmac(serviceKey, 'aws4_request');
-}
-
-function hmac(key: string | Buffer, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
+  const steps = [scope.date, scope.region, scope.service, 'aws4_request'];
+  const secret: Buffer = Buffer.from(`AWS4${secretAccessKey}`);
+  return steps.reduce((key, text) => hmac('sha256', key, [Buffer.from(text)]), secret);
 }
 
 /** HMAC-SHA-256 of a string to sign, as lower-case hex. */
 export function signatureOf(key: Buffer, stringToSign: string): string {
-  return createHmac('sha256', key).update(stringToSign).digest('hex');
+  return hmac('sha256', key, [Buffer.from(stringToSign)]).toString('hex');
 }
 
 /** The parts of a canonical request, each in its canonical form. `headerLines` ends with a line feed. */

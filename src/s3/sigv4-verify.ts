@@ -155,9 +155,10 @@ function unsupportedMechanism(): S3Error {
 
 /** An unsigned `x-amz-*` header could turn a request into another one, such as a presigned PUT into a copy. */
 function checkSignedHeaders(claim: ClaimedSignature, headers: ReadonlyMap<string, string>): void {
-  const signed = new Set(claim.signedHeaders);
-  const unsigned = [...headers.keys()].filter((name) => name.startsWith('x-amz-') && !signed.has(name));
-  if (!signed.has('host')) unsigned.push('host');
+  const signed = claim.signedHeaders;
+  const unsigned: string[] = [];
+  for (const name of headers.keys()) if (name.startsWith('x-amz-') && !signed.includes(name)) unsigned.push(name);
+  if (!signed.includes('host')) unsigned.push('host');
   if (unsigned.length > 0) {
     throw s3Error('AccessDenied', 'There were headers present in the request which were not signed', {
       details: { HeadersNotSigned: unsigned.join(', ') },

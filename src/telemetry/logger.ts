@@ -70,6 +70,10 @@ export interface Logger {
 const maxFieldLength = 2048;
 const allowedNames: ReadonlySet<string> = new Set(logFieldNames);
 
+function isAllowed(name: string): name is (typeof logFieldNames)[number] {
+  return allowedNames.has(name);
+}
+
 type LineFields = Record<string, string | number | boolean>;
 
 /**
@@ -78,8 +82,9 @@ type LineFields = Record<string, string | number | boolean>;
  */
 function allowedFields(fields: LogFields): LineFields {
   const line: LineFields = {};
-  for (const [name, value] of Object.entries(fields)) {
-    if (!allowedNames.has(name)) continue;
+  for (const name of Object.keys(fields)) {
+    if (!isAllowed(name)) continue;
+    const value: unknown = fields[name];
     if (typeof value === 'string') line[name] = value.length > maxFieldLength ? shortened(value) : value;
     else if (typeof value === 'number' || typeof value === 'boolean') line[name] = value;
   }

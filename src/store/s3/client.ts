@@ -167,12 +167,11 @@ export class S3Client {
     const query = queryString(call.query ?? {});
     const given = outgoingHeaders({ ...call.headers, ...this.#headers });
     const { body, lengthBytes, payloadHash, headers: ofBody } = await preparedBody({ ...call, headers: given }, form);
-    const headers = { ...given, ...ofBody };
     const signed = signRequest({
       method,
       rawPath,
       query,
-      headers: { host: authority, ...headers },
+      headers: { host: authority, ...given, ...ofBody },
       payloadHash,
       credentials: this.#options.credentials,
       region: this.#options.region,

@@ -34,10 +34,11 @@ const dropped = new Set([
  */
 export function outgoingHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const outgoing: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
     const lowerName = name.toLowerCase();
     if (dropped.has(lowerName)) continue;
-    if (lowerName in outgoing) throw badHeader(name);
+    const value = headers[name];
+    if (value === undefined || lowerName in outgoing) throw badHeader(name);
     outgoing[lowerName] = value;
   }
   checkHeaders(outgoing);
@@ -46,14 +47,15 @@ export function outgoingHeaders(headers: Readonly<Record<string, string>>): Reco
 
 /** @throws S3Error InvalidArgument for names and values that HTTP does not allow. */
 export function checkHeaders(headers: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (typeof value !== 'string') throw badHeader(name);
     try {
       validateHeaderName(name);
       validateHeaderValue(name, value);
     } catch (cause) {
       throw badHeader(name, cause);
     }
-    if (typeof value !== 'string') throw badHeader(name);
   }
 }
 

@@ -27,7 +27,7 @@ export interface WireRequest {
   readonly authority: string;
   /** Raw path and query, sent untouched. */
   readonly path: string;
-  /** Lower-case names, signed, without content-length. */
+  /** Lower-case names, signed, with host and without content-length. */
   readonly headers: Headers;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
   /** Of the body, exactly; 0 for a PUT or POST without one. */
@@ -84,11 +84,8 @@ export class Transport {
       {
         method: request.method,
         path: request.path,
-        headers: {
-          host: request.authority,
-          ...request.headers,
-          ...(lengthBytes === undefined ? {} : { 'content-length': String(lengthBytes) }),
-        },
+        headers:
+          lengthBytes === undefined ? request.headers : { ...request.headers, 'content-length': String(lengthBytes) },
         ...(body === undefined || lengthBytes === 0 ? {} : { body: dispatchBody(body) }),
         // undici closes the connection after every HEAD unless told not to.
         ...(request.method === 'HEAD' ? { reset: false } : {}),
@@ -216,7 +213,8 @@ type IncomingHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler['onResp
 /** Values of headers that came several times are joined, as RFC 9110 section 5.3 allows. */
 function joinHeaders(headers: IncomingHeaders): Headers {
   const joined: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
     if (value !== undefined) joined[name] = typeof value === 'string' ? value : value.join(', ');
   }
   return joined;
