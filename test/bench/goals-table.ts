@@ -1,16 +1,18 @@
 import { goals, isReached, reached } from './goals.ts';
 import { shown, shownSpread } from './report.ts';
-import type { Sample } from './results.ts';
+import { bareRelay, type Sample } from './results.ts';
 
-/** A table in Markdown: each goal whose load was run, with what was reached. */
+/** A table in Markdown: each goal whose load was run, with what was reached, and what a bare relay does where it was measured. */
 export function goalsTable(samples: readonly Sample[]): string {
   const rows = goals.flatMap((goal) => {
     const spread = reached(goal, samples);
     if (spread === undefined) return [];
     const limit = `${goal.isLeast === true ? '≥' : '≤'} ${shown(goal.limit)} ${goal.unit}`;
-    return [[goal.title, limit, shownSpread(spread), isReached(goal, spread) ? 'reached' : '**not reached**']];
+    const floor = reached(goal, samples, bareRelay);
+    const verdict = isReached(goal, spread) ? 'reached' : '**not reached**';
+    return [[goal.title, limit, shownSpread(spread), verdict, floor === undefined ? '' : shownSpread(floor)]];
   });
   if (rows.length === 0) return '';
-  const head = ['', 'goal', 'measured: median (quartiles)', ''];
+  const head = ['', 'goal', 'measured: median (quartiles)', '', bareRelay];
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

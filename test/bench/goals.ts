@@ -80,12 +80,12 @@ function single(load: string): Untitled {
 }
 
 /** What was measured of a goal, in its unit; nothing where its load was not run. */
-export function reached(goal: Goal, samples: readonly Sample[]): Spread | undefined {
+export function reached(goal: Goal, samples: readonly Sample[], target = subject): Spread | undefined {
   const { load, figure, kind, against = reference, factor = 1 } = goal;
   const values = {
-    ratio: () => ratiosOf(samples, load, figure, [subject, against]),
-    difference: () => differencesOf(samples, load, figure, [subject, against]),
-    value: () => valuesOf(samples, load, subject, figure),
+    ratio: () => ratiosOf(samples, load, figure, [target, against]),
+    difference: () => differencesOf(samples, load, figure, [target, against]),
+    value: () => valuesOf(samples, load, target, figure),
   }[kind]();
   return values.length === 0 ? undefined : spreadOf(values.map((value) => value * factor));
 }

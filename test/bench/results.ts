@@ -51,7 +51,10 @@ export const reference = 'MinIO';
 /** The gateway of this checkout in front of it. */
 export const subject = 'gateway';
 
-/** The same, bound to one core. */
+/** What an encrypting proxy in Node costs at least: `bare-relay.ts`. */
+export const bareRelay = 'bare relay';
+
+/** The gateway, bound to one core. */
 export const oneCore = 'gateway, one core';
 
 /** What a gateway `of` another checkout, `on` another runtime or `with` other settings is called. */

@@ -2,9 +2,10 @@ import { cpSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { startGateway, type GatewayOptions, type Variant } from './gateway.ts';
+import { startBareRelay } from './bare-relay-process.ts';
 import { measure, type Load } from './measure.ts';
 import { startMinio } from './minio.ts';
-import { subject, type Sample } from './results.ts';
+import { bareRelay, subject, type Sample } from './results.ts';
 import { makeBucket, type Target } from './target.ts';
 
 /** What every scenario is told. */
@@ -45,6 +46,15 @@ export async function startPair(bench: Bench): Promise<readonly [minio: Target, 
   if (bench.against === undefined) return [minio, gateway];
   shareKeys(bench, subject, bench.against.name);
   return [minio, gateway, await startSubject(bench, { ...bench.against, backend: minio })];
+}
+
+/** What no gateway in Node goes below, in front of the same server; not where less of everything is measured, or gateways are compared. */
+export async function bareRelays(bench: Bench, backend: Target): Promise<readonly Target[]> {
+  if (bench.isQuick || bench.against !== undefined) return [];
+  const relay = await startBareRelay(backend);
+  bench.stopAtEnd(relay);
+  await makeBucket(relay);
+  return [relay];
 }
 
 /** A MinIO that ends with the scenario. */
@@ -88,7 +98,8 @@ export async function store(target: Target, { job }: Load, { verify = true } = {
   const { objectBytes, keys } = job;
   const once = { objectBytes, keys, connections: 1, requests: keys, signedPayload: true };
   await measure(target, { name: 'store', job: { ...once, verify: false, method: 'PUT' } }, 0);
-  if (verify) await measure(target, { name: 'compare', job: { ...once, verify, method: 'GET' } }, 0);
+  if (verify && target.name !== bareRelay)
+    await measure(target, { name: 'compare', job: { ...once, verify, method: 'GET' } }, 0);
 }
 
 /** Measures every load on every target, round by round; the order of the targets turns from round to round. */

@@ -1,6 +1,6 @@
 /** How long a GET takes until the first byte of the object is there. */
 import { measure, type Load } from '../measure.ts';
-import { interleaved, startPair, store, type Scenario } from '../scenario.ts';
+import { bareRelays, interleaved, startPair, store, type Scenario } from '../scenario.ts';
 
 const name = 'first byte of 1 MiB';
 
@@ -10,7 +10,8 @@ export const firstByte: Scenario = {
   loads: [name],
   async run(bench) {
     const load = firstByteLoad(bench.isQuick ? 300 : 1000);
-    const targets = await startPair(bench);
+    const [minio, ...gateways] = await startPair(bench);
+    const targets = [minio, ...gateways, ...(await bareRelays(bench, minio))];
     for (const target of targets) {
       await store(target, load);
       await measure(target, firstByteLoad(200), 0);

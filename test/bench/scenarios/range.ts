@@ -3,7 +3,7 @@ import { startGateway } from '../gateway.ts';
 import { measure, type Load } from '../measure.ts';
 import { startRelay } from '../relay-process.ts';
 import { subject, type Sample } from '../results.ts';
-import { folderOf, interleaved, startPair, store, type Bench, type Scenario } from '../scenario.ts';
+import { bareRelays, folderOf, interleaved, startPair, store, type Bench, type Scenario } from '../scenario.ts';
 import type { Target } from '../target.ts';
 
 const name = '64 KiB range of 1 GiB';
@@ -14,7 +14,8 @@ export const range: Scenario = {
   loads: [name],
   async run(bench) {
     const load = rangeLoad(bench.isQuick ? 300 : 1000);
-    const [minio, gateway, ...others] = await startPair(bench);
+    const [minio, gateway, ...more] = await startPair(bench);
+    const others = [...more, ...(await bareRelays(bench, minio))];
     for (const target of [minio, gateway, ...others]) {
       await store(target, load, { verify: false });
       await measure(target, rangeLoad(200), 0);

@@ -197,25 +197,27 @@ describe('openEnvelope', () => {
   });
 
   it('refuses each field that is changed to another legal value (F1-ENV-5, F1-ENV-6)', () => {
-    const { secrets, envelope } = sealed();
-    const { floeHeader: _, ...headless } = envelope;
-    const changes: readonly Envelope[] = [
-      { ...envelope, suite: 'chacha20-poly1305' },
-      { ...envelope, segmentSizeBytes: 131_072 },
-      { ...headless, layout: 'multipart' },
-      { ...envelope, salt: payload(32, 'other') },
-      { ...envelope, commitment: payload(32, 'other') },
-      { ...envelope, policy: 'defaulT' },
-      { ...envelope, kekName: 'locaL' },
-      { ...envelope, kekVersion: '2' },
-      { ...envelope, wrappedBucketKey: payload(61) },
-      { ...envelope, wrappedDek: payload(60, 'other') },
-      { ...envelope, floeHeader: payload(74, 'other') },
-      { ...envelope, sealedMetadata: payload(72, 'other') },
-      { ...envelope, sealedMetadata: envelope.sealedMetadata.subarray(0, -1) },
-    ];
-    for (const changed of changes) assert.throws(() => openEnvelope(changed, secrets), failed);
-    openEnvelope(envelope, secrets);
+    const { secrets, envelope: written } = sealed();
+    for (const envelope of [written, decodeEnvelope(encodeEnvelope(written))]) {
+      const { floeHeader: _, ...headless } = envelope;
+      const changes: readonly Envelope[] = [
+        { ...envelope, suite: 'chacha20-poly1305' },
+        { ...envelope, segmentSizeBytes: 131_072 },
+        { ...headless, layout: 'multipart' },
+        { ...envelope, salt: payload(32, 'other') },
+        { ...envelope, commitment: payload(32, 'other') },
+        { ...envelope, policy: 'defaulT' },
+        { ...envelope, kekName: 'locaL' },
+        { ...envelope, kekVersion: '2' },
+        { ...envelope, wrappedBucketKey: payload(61) },
+        { ...envelope, wrappedDek: payload(60, 'other') },
+        { ...envelope, floeHeader: payload(74, 'other') },
+        { ...envelope, sealedMetadata: payload(72, 'other') },
+        { ...envelope, sealedMetadata: envelope.sealedMetadata.subarray(0, -1) },
+      ];
+      for (const changed of changes) assert.throws(() => openEnvelope(changed, secrets), failed);
+      openEnvelope(envelope, secrets);
+    }
   });
 
   it('checks the commitment before it derives any other key (F1-KEY-2)', () => {

@@ -429,9 +429,41 @@ describe('authenticate: refusals', () => {
     { name: 'a broken path', request: { ...request, rawPath: '/%zz' }, code: 'InvalidURI' },
     { name: 'a broken query', request: { ...request, rawQuery: '%' }, code: 'InvalidURI' },
   ];
+  const good = request;
   for (const { name, request, code } of cases) {
-    it(`${name}: ${code}`, () => assert.throws(() => authenticate(request, lookupExample, options), refused(code)));
+    it(`${name}: ${code}`, () => {
+      assert.throws(() => authenticate(request, lookupExample, options), refused(code));
+      // The same behind a good one, of which the verifier may remember something.
+      authenticate(good, lookupExample, options);
+      assert.throws(() => authenticate(request, lookupExample, options), refused(code));
+    });
   }
+
+  it('any other signature behind what stood in front of a good one', () => {
+    authenticate(good, lookupExample, options);
+    const start = authorization.lastIndexOf('=') + 1;
+    for (let index = start; index < authorization.length; index += 1) {
+      const other = withAuthorization(changed(authorization, index));
+      assert.throws(() => authenticate(other, lookupExample, options), refused('SignatureDoesNotMatch'));
+    }
+    for (const end of ['', ' ', ',', ',x', '0', ' 0']) {
+      const behind = `${authorization}${end}`;
+      // White space at the end is no part of a header's value.
+      if (end.trim() === '') authenticate(withAuthorization(behind), lookupExample, options);
+      else {
+        const malformed = refused('AuthorizationHeaderMalformed');
+        assert.throws(() => authenticate(withAuthorization(behind), lookupExample, options), malformed);
+      }
+    }
+  });
+
+  it('nothing more of a client after many others', () => {
+    for (let other = 0; other < 600; other += 1) {
+      const text = authorization.replace('host;', `host;x-${other};`);
+      assert.throws(() => authenticate(withAuthorization(text), lookupExample, options), S3Error);
+    }
+    assert.equal(authenticate(good, lookupExample, options).accessKeyId, exampleCredentials.accessKeyId);
+  });
 
   it('names the headers that are not signed', () => {
     assert.throws(
