@@ -3,7 +3,7 @@ const kibibyte = 1024;
 /** What all transfers of a process may hold together. */
 const defaultTotalBytes = 40 * 1024 * kibibyte;
 /** Most that one buffer of a transfer holds: the longer reads and writes are, the less their ends have to wake each other. */
-const mostBytes = 512 * kibibyte;
+const mostBytes = 1024 * kibibyte;
 /** Least: with less than a segment a transfer would not move at all. Sockets hold so much anyway. */
 const leastBytes = 64 * kibibyte;
 /** Of what is left, a buffer may have so little that dozens of transfers keep to the total. */
@@ -32,7 +32,7 @@ export class FlowBudget {
     return this.#heldBytes;
   }
 
-  /** Where a buffer should take no more now: 64 KiB to 512 KiB. */
+  /** Where a buffer should take no more now: 64 KiB to 1 MiB. */
   get limitBytes(): number {
     const share = Math.floor((this.#totalBytes - this.#heldBytes) / sharers);
     return Math.max(leastBytes, Math.min(mostBytes, share));

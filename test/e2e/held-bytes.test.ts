@@ -73,7 +73,7 @@ describe('bytes that are held in memory', () => {
     }
     const stuck = await settled();
     const grown = (await residentBytes()) - before;
-    // Each would hold up to 512 KiB for itself. Bun takes more beside that.
+    // Each would hold up to 1 MiB for itself. Bun takes more beside that.
     const most = chosenRuntime === 'bun' ? { held: 128, resident: 512 } : { held: 100, resident: 160 };
     assert.ok(stuck > 0 && stuck < most.held * mebibyte, `${stuck} bytes for ${readers} readers`);
     assert.ok(grown < most.resident * mebibyte, `${grown} bytes more are resident`);

@@ -6,11 +6,13 @@ import type { FlowBudget } from '../../base/flow-budget.ts';
 /** Longest read into the buffer that all share. */
 const sharedBytes = 256 * 1024;
 /** Longest read of a large body: the longer, the fewer times sender and receiver have to wake each other. */
-const ownBytes = 512 * 1024;
+const ownBytes = 1024 * 1024;
 /** From this on a read is one of a large body, and worth a buffer. */
 const largeBytes = 64 * 1024;
+/** In the middle of a large body a read may be shorter than that; from this on the socket keeps its buffer. */
+const goingOnBytes = 8 * 1024;
 /** Buffers beside the shared one, for all sockets of a process. */
-const mostBuffers = 16;
+const mostBuffers = 8;
 
 /** For the option `onread` of a socket: see `net.connect`. */
 export interface Receiver {
@@ -64,7 +66,8 @@ export class ReceiveBuffers implements Receiver {
     }
     const chunk = Buffer.allocUnsafeSlow(lengthBytes);
     chunk.set(buffer.subarray(0, lengthBytes));
-    if (isOwn) this.#free.push(buffer);
+    if (isOwn && lengthBytes >= goingOnBytes) this.#next = buffer;
+    else if (isOwn) this.#free.push(buffer);
     return chunk;
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 
@@ -17,33 +17,55 @@ function content(): Buffer {
   return bytes;
 }
 
+/** Reads what `send` sends, releasing late, and compares it with `sent`. @returns Chunks that were handed on in their buffer. */
+async function read(sent: Buffer, send: (socket: Socket) => void): Promise<number> {
+  const server = createServer(send).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  const socket = connect({ port: address.port, host: '127.0.0.1', onread: new ReceiveBuffers(new FlowBudget()) });
+  const held: Uint8Array[] = [];
+  let offset = 0;
+  let views = 0;
+  const check = (): void => {
+    const chunk = held.shift();
+    if (chunk === undefined) return;
+    assert.equal(Buffer.compare(chunk, sent.subarray(offset, offset + chunk.length)), 0);
+    offset += chunk.length;
+    release(chunk);
+  };
+  socket.on('data', (chunk: Buffer) => {
+    if (chunk.length < chunk.buffer.byteLength) views += 1;
+    held.push(handOver(chunk));
+    if (held.length > 3) check();
+  });
+  await once(socket, 'close');
+  while (held.length > 0) check();
+  server.close();
+  assert.equal(offset, sent.length);
+  return views;
+}
+
 describe('ReceiveBuffers', () => {
   it('never reads into a buffer whose bytes are in use, however late these are released', needs('onread'), async () => {
     const sent = content();
-    const server = createServer((socket) => socket.end(sent)).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    assert.ok(address !== null && typeof address === 'object');
-    const socket = connect({ port: address.port, host: '127.0.0.1', onread: new ReceiveBuffers(new FlowBudget()) });
-    const held: Uint8Array[] = [];
-    let offset = 0;
-    let views = 0;
-    const check = (): void => {
-      const chunk = held.shift();
-      if (chunk === undefined) return;
-      assert.equal(Buffer.compare(chunk, sent.subarray(offset, offset + chunk.length)), 0);
-      offset += chunk.length;
-      release(chunk);
-    };
-    socket.on('data', (chunk: Buffer) => {
-      if (chunk.length < chunk.buffer.byteLength) views += 1;
-      held.push(handOver(chunk));
-      if (held.length > 3) check();
-    });
-    await once(socket, 'close');
-    while (held.length > 0) check();
-    server.close();
-    assert.equal(offset, lengthBytes);
+    const views = await read(sent, (socket) => socket.end(sent));
     assert.ok(views > 0, 'no read was handed on in its buffer');
+  });
+
+  it('nor where short reads come between long ones', needs('onread'), async () => {
+    const sent = content();
+    await read(sent, (socket) => {
+      let offset = 0;
+      const next = (): void => {
+        // From a few bytes to most of a mebibyte, as they come: powers of two, and what is beside them.
+        const length = 2 ** (4 + (offset % 17)) + (offset % 3);
+        const piece = sent.subarray(offset, offset + length);
+        offset += piece.length;
+        if (piece.length === 0) socket.end();
+        else socket.write(piece, () => setImmediate(next));
+      };
+      next();
+    });
   });
 });
