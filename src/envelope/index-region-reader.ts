@@ -15,8 +15,6 @@ export interface IndexRegionInput {
   readonly secrets: ObjectSecrets;
   readonly envelope: Envelope;
   readonly layout: ObjectLayout;
-  /** Stands behind the messages. */
-  readonly reader: ByteReader;
 }
 
 /**
@@ -24,12 +22,37 @@ export interface IndexRegionInput {
  * says, and nothing behind it (F1-READ-3, F1-READ-4). Memory is bounded by the index, not by the padding.
  * @throws EnvelopeError of any code.
  */
-export async function readIndexRegion(input: IndexRegionInput): Promise<ObjectIndex> {
-  const { secrets, envelope, layout, reader } = input;
+export async function readIndexRegion(reader: ByteReader, input: IndexRegionInput): Promise<ObjectIndex> {
+  const { paddingBytes, tailBytes } = regionOf(input.layout);
+  await skipZeros(reader, paddingBytes);
+  const index = openTail(Buffer.concat(await readFully(reader, tailBytes)), input);
+  await assertEnd(reader);
+  return index;
+}
+
+/**
+ * The same of a region that was read whole, but for what may stand behind it.
+ * @throws EnvelopeError of any code.
+ */
+export function openIndexRegion(region: Uint8Array, input: IndexRegionInput): ObjectIndex {
+  const { paddingBytes } = regionOf(input.layout);
+  if (!isZero(region.subarray(0, paddingBytes))) throw notZero();
+  return openTail(region.subarray(paddingBytes), input);
+}
+
+/** @throws EnvelopeError `size_mismatch` unless the reader is at the end of what it reads. */
+export async function assertEnd(reader: ByteReader): Promise<void> {
+  if (!(await reader.atEnd())) throw new EnvelopeError('size_mismatch', 'there are bytes behind the object');
+}
+
+/** The tail has room for the longest index of so many parts; what is in front of it can only be padding. */
+function regionOf(layout: ObjectLayout): { readonly paddingBytes: number; readonly tailBytes: number } {
   const regionBytes = layout.storedBytes - layout.messagesBytes;
   const tailBytes = Math.min(regionBytes, maxSealedIndexBytes(layout.parts.length) + trailerBytes);
-  await skipZeros(reader, regionBytes - tailBytes);
-  const tail = Buffer.concat(await readFully(reader, tailBytes));
+  return { paddingBytes: regionBytes - tailBytes, tailBytes };
+}
+
+function openTail(tail: Uint8Array, { secrets, envelope, layout }: IndexRegionInput): ObjectIndex {
   const index = openIndex({
     secrets,
     tail,
@@ -40,7 +63,6 @@ export async function readIndexRegion(input: IndexRegionInput): Promise<ObjectIn
   // No index of the parts that were read is so long.
   if ('needBytes' in index) throw authenticationFailed();
   checkParts(index, layout, envelope);
-  if (!(await reader.atEnd())) throw new EnvelopeError('size_mismatch', 'there are bytes behind the object');
   return index;
 }
 
@@ -48,8 +70,12 @@ export async function readIndexRegion(input: IndexRegionInput): Promise<ObjectIn
 async function skipZeros(reader: ByteReader, lengthBytes: number): Promise<void> {
   for (let left = lengthBytes; left > 0; left -= paddingChunkBytes) {
     const pieces = await readFully(reader, Math.min(left, paddingChunkBytes));
-    if (!pieces.every(isZero)) throw malformed('the padding is not zero');
+    if (!pieces.every(isZero)) throw notZero();
   }
+}
+
+function notZero(): EnvelopeError {
+  return malformed('the padding is not zero');
 }
 
 async function readFully(reader: ByteReader, lengthBytes: number): Promise<Uint8Array[]> {

@@ -1,16 +1,21 @@
 /** Reads ranges and whole objects of format 1 from streams of stored bytes. */
 import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
+import { floeHeaderBytes } from '../crypto/floe.ts';
 import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import type { Envelope } from './envelope.ts';
-import { EnvelopeError } from './envelope-error.ts';
-import { readIndexRegion } from './index-region-reader.ts';
+import { authenticated, EnvelopeError } from './envelope-error.ts';
+import { assertEnd, openIndexRegion, readIndexRegion } from './index-region-reader.ts';
 import { ObjectLayout, type RangePlan } from './layout.ts';
+import { openMessage } from './message.ts';
 import type { ObjectIndex } from './object-index.ts';
 import type { ObjectSecrets } from './object-secrets.ts';
 import { ownedStream } from '../base/owned-stream.ts';
 import { plaintextSizeOrThrow } from './sealed-metadata.ts';
-import { SliceDecryptor } from './slice-decryptor.ts';
+import { checkHeader, SliceDecryptor } from './slice-decryptor.ts';
+
+/** Stored length up to which an object of one segment is read whole before it is opened. */
+const maxAtOnceBytes = 128 * 1024;
 
 /** What every reading needs. */
 interface ReadInput {
@@ -121,11 +126,65 @@ export function decryptWholeMultipart(input: DecryptWholeMultipartInput): ByteSt
 }
 
 function decryptWhole(input: DecryptWholeMultipartInput): ByteStream {
-  const { envelope, layout, ciphertext, onIndex, pool } = input;
+  const { envelope, layout } = input;
   assertLayout(envelope, layout);
+  const plan = layout.whole();
+  const isOneSegment = layout.kind === 'single' && plan.slices[0]?.segmentCount === 1;
+  return isOneSegment && layout.storedBytes <= maxAtOnceBytes ? decryptAtOnce(input) : decryptBySegments(input, plan);
+}
+
+/**
+ * A small object of one segment, which is held back until the index verified in any case: it is read whole and opened in one
+ * go, which costs half of what the same steps cost as a stream.
+ */
+function decryptAtOnce(input: DecryptWholeMultipartInput): ByteStream {
+  const { layout, ciphertext, onIndex, pool } = input;
   const secrets = input.secrets.clone();
   const reader = new ByteReader(ciphertext);
-  const plan = layout.whole();
+  let pieces: Uint8Array[] | undefined;
+  const next = async () => {
+    if (pieces === undefined) {
+      const stored = contiguous(await reader.lend(layout.storedBytes));
+      if (stored.length < layout.storedBytes) throw new EnvelopeError('truncated', 'the stored object ended early');
+      const { plaintext, index } = openAtOnce(stored, { ...input, secrets });
+      await assertEnd(reader);
+      pool?.countInline(1);
+      onIndex?.(index);
+      pieces = plaintext;
+    }
+    return pieces.shift();
+  };
+  const close = async () => {
+    secrets.dispose();
+    await reader.close();
+  };
+  return ownedStream(next, close);
+}
+
+function openAtOnce(
+  stored: Uint8Array,
+  { secrets, envelope, layout }: DecryptWholeMultipartInput,
+): { readonly plaintext: Uint8Array[]; readonly index: ObjectIndex } {
+  const [part] = layout.parts;
+  if (part === undefined) throw new RangeError('a layout has at least one part');
+  const header = stored.subarray(0, floeHeaderBytes);
+  checkHeader(envelope, part, header);
+  using decryptor = openMessage(secrets, envelope, part.partNumber, header);
+  const segment = stored.subarray(floeHeaderBytes, layout.messagesBytes);
+  // F1-MSG-5
+  const plaintext = authenticated(() => decryptor.decryptSegment(0, [segment], true));
+  return { plaintext, index: openIndexRegion(stored.subarray(layout.messagesBytes), { secrets, envelope, layout }) };
+}
+
+function contiguous(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
+}
+
+function decryptBySegments(input: DecryptWholeMultipartInput, plan: RangePlan): ByteStream {
+  const { envelope, layout, ciphertext, onIndex, pool } = input;
+  const secrets = input.secrets.clone();
+  const reader = new ByteReader(ciphertext);
   const slices = new SliceDecryptor({ secrets, envelope, plan, firstHeader: undefined, reader, pool });
   const holdFrom = lastSegmentStart(layout);
   const held: Uint8Array[] = [];
@@ -135,7 +194,7 @@ function decryptWhole(input: DecryptWholeMultipartInput): ByteStream {
     while (!verified) {
       const piece = await slices.next();
       if (piece === undefined) {
-        const index = await readIndexRegion({ secrets, envelope, layout, reader });
+        const index = await readIndexRegion(reader, { secrets, envelope, layout });
         verified = true;
         onIndex?.(index);
       } else if (position < holdFrom) {

@@ -214,8 +214,11 @@ function truncated(): EnvelopeError {
   return new EnvelopeError('truncated', 'the stored object ended within a message');
 }
 
-/** Whether a header is the one that envelope or index name, before its own tag is verified. */
-function checkHeader(envelope: Envelope, { attemptTag }: LayoutPart, header: Uint8Array): void {
+/**
+ * Whether a header is the one that envelope or index name, before its own tag is verified.
+ * @throws EnvelopeError `authentication_failed`.
+ */
+export function checkHeader(envelope: Envelope, { attemptTag }: LayoutPart, header: Uint8Array): void {
   if (header.length !== floeHeaderBytes) throw authenticationFailed();
   // F1-READ-1
   if (envelope.floeHeader !== undefined && !timingSafeEqual(envelope.floeHeader, header)) throw authenticationFailed();

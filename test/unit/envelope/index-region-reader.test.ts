@@ -46,7 +46,7 @@ function read(
   { envelope, layout, bytes }: Region,
   { stream, chunkBytes = 10_000 }: { stream?: ByteStream; chunkBytes?: number } = {},
 ) {
-  return readIndexRegion({ secrets, envelope, layout, reader: new ByteReader(stream ?? streamOf(bytes, chunkBytes)) });
+  return readIndexRegion(new ByteReader(stream ?? streamOf(bytes, chunkBytes)), { secrets, envelope, layout });
 }
 
 const small = regionOf(indexWith(indexParts([100])), 'multipart');
@@ -107,7 +107,7 @@ describe('readIndexRegion', () => {
       held.push(length);
       return readMethod(length);
     };
-    await readIndexRegion({ secrets, envelope: padded.envelope, layout: padded.layout, reader });
+    await readIndexRegion(reader, { secrets, envelope: padded.envelope, layout: padded.layout });
     assert.equal(pulled, padded.region.paddingBytes);
     assert.ok(Math.max(...held) <= 65_536);
   });
