@@ -55,7 +55,10 @@ class Upstream {
       },
     });
     this.socket.on('error', () => this.#response?.destroy());
-    this.socket.on('close', () => this.#response?.destroy());
+    this.socket.on('close', () => {
+      idle.delete(this);
+      this.#response?.destroy();
+    });
   }
 
   send(request: IncomingMessage, response: ServerResponse): void {
@@ -95,7 +98,7 @@ class Upstream {
     if (this.#leftBytes === 0) {
       this.#response = undefined;
       response.end();
-      idle.push(this);
+      idle.add(this);
     }
     if (response.writableLength <= mostWaitingBytes) return true;
     response.once('drain', () => this.socket.resume());
@@ -115,9 +118,11 @@ class Upstream {
   }
 }
 
-const idle: Upstream[] = [];
+const idle = new Set<Upstream>();
 const server = createServer((request, response) => {
-  (idle.pop() ?? new Upstream()).send(request, response);
+  const [upstream = new Upstream()] = idle;
+  idle.delete(upstream);
+  upstream.send(request, response);
 }).listen(0, '127.0.0.1');
 await once(server, 'listening');
 process.send?.(server.address());

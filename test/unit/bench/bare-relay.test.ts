@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startBareRelay } from '../../bench/bare-relay-process.ts';
 import { startMemoryServer } from '../../bench/memory-server-process.ts';
@@ -21,6 +24,26 @@ async function bytesOf(url: string, headers: Readonly<Record<string, string>> = 
 }
 
 describe('the bare relay of the benchmark', () => {
+  it('connects anew where the server has closed its connection', async () => {
+    let connections = 0;
+    const answering = createServer((socket) => {
+      connections += 1;
+      socket.once('data', () => socket.end('HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n'));
+    }).listen(0, '127.0.0.1');
+    await once(answering, 'listening');
+    const address = answering.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const other = await startBareRelay({ ...server, port: address.port });
+    for (let count = 1; count <= 3; count += 1) {
+      assert.equal((await fetch(`http://${other.host}:${other.port}/`)).status, 204);
+      assert.equal(connections, count);
+      // The end of the connection may come a moment after the answer.
+      await sleep(50);
+    }
+    await other.stop();
+    answering.close();
+  });
+
   it('passes bodies on as they came, and gives ciphertext of their length', async () => {
     const body = Buffer.alloc(3 * mebibyte + 7, 'some content ');
     assert.equal((await fetch(`${through}/large`, { method: 'PUT', body })).status, 200);
