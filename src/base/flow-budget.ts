@@ -1,13 +1,13 @@
 const kibibyte = 1024;
 
 /** What all transfers of a process may hold together. */
-const defaultTotalBytes = 40 * 1024 * kibibyte;
+const defaultTotalBytes = 20 * 1024 * kibibyte;
 /** Most that one buffer of a transfer holds: the longer reads and writes are, the less their ends have to wake each other. */
 const mostBytes = 1024 * kibibyte;
 /** Least: with less than a segment a transfer would not move at all. Sockets hold so much anyway. */
 const leastBytes = 64 * kibibyte;
 /** Of what is left, a buffer may have so little that dozens of transfers keep to the total. */
-const sharers = 32;
+const sharers = 16;
 
 /**
  * Bytes on their way between clients and backends. Each buffer says what it holds and asks how much it may; the fuller the

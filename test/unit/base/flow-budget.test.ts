@@ -13,7 +13,7 @@ describe('FlowBudget', () => {
       budget.hold(held * kibibyte);
       limits.push(budget.limitBytes / kibibyte);
     }
-    assert.deepEqual(limits, [1024, 512, 256, 128, 64, 64, 64]);
+    assert.deepEqual(limits, [1024, 1024, 512, 256, 128, 64, 64]);
     budget.letGo(36 * 1024 * kibibyte);
     assert.equal(budget.heldBytes, 0);
     assert.equal(budget.limitBytes, 1024 * kibibyte);
