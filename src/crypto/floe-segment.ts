@@ -118,7 +118,8 @@ function forCipher(pieces: readonly Uint8Array[], length: number): readonly Uint
   return [gathered.subarray(0, length)];
 }
 
-function contiguous(pieces: readonly Uint8Array[]): Uint8Array {
+/** What `pieces` are together; copied only where there are several. */
+export function contiguous(pieces: readonly Uint8Array[]): Uint8Array {
   const [first] = pieces;
   return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
 }

@@ -50,7 +50,6 @@ export function encryptMessage(encryptor: FloeEncryptor, plaintext: ByteStream, 
 
 /** The segments of a message that is to be encrypted. */
 class PlaintextSegments implements SegmentSource {
-  readonly kind = 'seal';
   readonly segmentSizeBytes: number;
   readonly #encryptor: FloeEncryptor;
   readonly #reader: ByteReader;

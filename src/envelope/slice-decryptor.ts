@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 
 import type { ByteReader } from '../base/byte-reader.ts';
+import { contiguous } from '../crypto/floe-segment.ts';
 import { floeHeaderBytes, type FloeDecryptor } from '../crypto/floe.ts';
 import { SegmentFlow, type SegmentBatch, type SegmentSource } from '../crypto/pool/segment-flow.ts';
 import { openJob, type SegmentJob } from '../crypto/pool/segment-job.ts';
@@ -67,7 +68,6 @@ export class SliceDecryptor implements Disposable {
 
 /** The segments of a plan's slices, which are read one after the other. */
 class SliceSegments implements SegmentSource, Disposable {
-  readonly kind = 'open';
   readonly #secrets: ObjectSecrets;
   readonly #input: SliceDecryptorInput;
   #leftBytes: number;
@@ -171,9 +171,7 @@ class SliceSegments implements SegmentSource, Disposable {
   }
 
   async #readHeader(): Promise<Uint8Array> {
-    const pieces = await this.#read(floeHeaderBytes);
-    const [first] = pieces;
-    return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
+    return contiguous(await this.#read(floeHeaderBytes));
   }
 
   async #read(lengthBytes: number): Promise<Uint8Array[]> {

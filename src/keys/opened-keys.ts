@@ -148,7 +148,7 @@ export class OpenedKeys {
   }
 }
 
-/** Everything that decides what comes out: lengths in front of what has any, so that it is one thing for each id. */
+/** Everything that decides what comes out, with the lengths of its texts in front, so that no two requests share an id. */
 function idOf({ kek, wrapped: { version, ciphertext }, context: { policy, bucket } }: OpenRequest): string {
   const bytes = Buffer.from(ciphertext.buffer, ciphertext.byteOffset, ciphertext.byteLength).toString('latin1');
   return `${kek.name.length} ${version.length} ${policy.length} ${bucket.length} ${kek.name}${version}${policy}${bucket}${bytes}`;

@@ -13,7 +13,6 @@ export interface SegmentBatch {
 
 /** Where the segments of a stream come from. Calls do not overlap. */
 export interface SegmentSource {
-  readonly kind: SegmentJob['kind'];
   /** About how much is still to come. */
   readonly leftBytes: number;
   readonly segmentSizeBytes: number;
