@@ -26,7 +26,8 @@ export function serveCommand(io: CliIo, setExitCode: SetExitCode): Command {
 }
 
 async function serve(io: CliIo, options: ConfigOption): Promise<number> {
-  using stop = new StopSignals();
+  // Never disposed of: a SIGTERM that comes while the process exits must not make a clean end look like a crash.
+  const stop = new StopSignals();
   const loaded = await loadToServe(io, options);
   const gateway = await startOrStop(loaded, stop, () => loadSettings(loadOptions(io, options)));
   if (gateway === undefined) return signalExitCodes[stop.received ?? 'SIGTERM'];

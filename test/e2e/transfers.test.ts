@@ -111,6 +111,19 @@ describe('SIGTERM', () => {
     assert.ok((await again.get('bucket', 'upload')).body.equals(body));
   });
 
+  it('may come again and again, until the process is gone', async () => {
+    await using gateway = await Gateway.start();
+    const { child } = gateway.process;
+    let count = 0;
+    while (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      count += 1;
+      // A turn of the event loop, no more: one of them is to come while the process exits.
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual([child.exitCode, child.signalCode], [0, null], `after ${count} signals`);
+  });
+
   it('does not wait for ever for a client that stopped', async () => {
     await using gateway = await Gateway.start({
       config: { listen: { host: '127.0.0.1', port: 0, drainTimeout: '500ms' } },
