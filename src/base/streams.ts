@@ -1,4 +1,4 @@
-import type { ByteStream } from './byte-stream.ts';
+import type { ByteIterator, ByteStream } from './byte-stream.ts';
 import { ownedStream } from './owned-stream.ts';
 
 /** A stream of the given chunks. */
@@ -56,24 +56,37 @@ export function holdBackLast(source: ByteStream): ByteStream {
  */
 export async function primed(source: ByteStream): Promise<ByteStream> {
   const iterator = source[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  return {
-    [Symbol.asyncIterator]() {
-      let given = false;
-      return {
-        ready: () => (given ? iterator.ready?.() : undefined),
-        next(): Promise<IteratorResult<Uint8Array>> {
-          if (given) return iterator.next();
-          given = true;
-          return Promise.resolve(first);
-        },
-        async return(): Promise<IteratorResult<Uint8Array>> {
-          await iterator.return?.();
-          return { done: true, value: undefined };
-        },
-      };
-    },
-  };
+  return new PrimedStream(await iterator.next(), iterator);
+}
+
+class PrimedStream implements ByteStream, ByteIterator {
+  #first: IteratorResult<Uint8Array> | undefined;
+  readonly #rest: ByteIterator;
+
+  constructor(first: IteratorResult<Uint8Array>, rest: ByteIterator) {
+    this.#first = first;
+    this.#rest = rest;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  ready(): Uint8Array | undefined {
+    return this.#first === undefined ? this.#rest.ready?.() : undefined;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    const first = this.#first;
+    if (first === undefined) return this.#rest.next();
+    this.#first = undefined;
+    return Promise.resolve(first);
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    await this.#rest.return?.();
+    return { done: true, value: undefined };
+  }
 }
 
 /**

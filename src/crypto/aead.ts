@@ -1,7 +1,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createSecretKey,
   getCiphers,
   type CipherGCM,
   type DecipherGCM,
@@ -56,7 +55,7 @@ export interface OpenInput {
 /** Encrypts a small value under a fresh random nonce: `iv(12) | ciphertext | tag(16)`. The key is 32 bytes. */
 export function sealAead({ key, plaintext, aad, random = systemRandom, suite = 'aes-256-gcm' }: SealInput): Uint8Array {
   const iv = random(aeadIvBytes);
-  const cipher = createAeadCipher(suite, createSecretKey(key.bytes), iv);
+  const cipher = createAeadCipher(suite, key.bytes, iv);
   cipher.setAAD(aad);
   const ciphertext = cipher.update(plaintext);
   cipher.final();
@@ -70,7 +69,7 @@ export function sealAead({ key, plaintext, aad, random = systemRandom, suite = '
 export function openAead({ key, sealed, aad, suite = 'aes-256-gcm' }: OpenInput): Uint8Array {
   if (sealed.length < aeadOverheadBytes) throw new AeadError();
   const tagOffset = sealed.length - aeadTagBytes;
-  const decipher = createAeadDecipher(suite, createSecretKey(key.bytes), sealed.subarray(0, aeadIvBytes));
+  const decipher = createAeadDecipher(suite, key.bytes, sealed.subarray(0, aeadIvBytes));
   decipher.setAAD(aad);
   decipher.setAuthTag(sealed.subarray(tagOffset));
   const plaintext = decipher.update(sealed.subarray(aeadIvBytes, tagOffset));
@@ -83,15 +82,18 @@ export function openAead({ key, sealed, aad, suite = 'aes-256-gcm' }: OpenInput)
   return plaintext;
 }
 
-/** A cipher of the suite for one message under one nonce. The key comes as a KeyObject: a raw one costs several times as much. */
-export function createAeadCipher(suite: AeadSuite, key: KeyObject, iv: Uint8Array): CipherGCM {
+/**
+ * A cipher of the suite for one message under one nonce. A KeyObject is cheaper from the second use of the key on; to make
+ * one costs as much as half a small message.
+ */
+export function createAeadCipher(suite: AeadSuite, key: KeyObject | Uint8Array, iv: Uint8Array): CipherGCM {
   return suite === 'aes-256-gcm'
     ? createCipheriv(suite, key, iv, { authTagLength: aeadTagBytes })
     : createCipheriv(suite, key, iv, { authTagLength: aeadTagBytes });
 }
 
 /** The decrypting counterpart of `createAeadCipher`. */
-export function createAeadDecipher(suite: AeadSuite, key: KeyObject, iv: Uint8Array): DecipherGCM {
+export function createAeadDecipher(suite: AeadSuite, key: KeyObject | Uint8Array, iv: Uint8Array): DecipherGCM {
   return suite === 'aes-256-gcm'
     ? createDecipheriv(suite, key, iv, { authTagLength: aeadTagBytes })
     : createDecipheriv(suite, key, iv, { authTagLength: aeadTagBytes });

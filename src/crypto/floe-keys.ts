@@ -9,6 +9,7 @@ const headerTagBytes = 32;
 
 const headerTagPurpose = Buffer.from('HEADER_TAG:');
 const messageKeyPurpose = Buffer.from('MESSAGE_KEY:');
+const segmentKeyPurpose = Buffer.from('DEK:');
 
 /** What every derivation of one FLOE message is bound to: encoded parameters and FLOE IV (42 bytes), and the AAD. */
 export interface FloeContext {
@@ -19,7 +20,7 @@ export interface FloeContext {
 /** The 32-byte tag that commits a FLOE header to key, parameters, IV and AAD. */
 export function floeHeaderTag(key: SecretBytes, context: FloeContext): Uint8Array {
   // The tag is no secret: it stands in the header.
-  return expand(key.bytes, context, headerTagPurpose, headerTagBytes).bytes;
+  return expand(key.bytes, context, [headerTagPurpose], headerTagBytes).bytes;
 }
 
 /**
@@ -34,7 +35,7 @@ export class FloeSegmentKeys implements Disposable {
 
   /** `rotationMaskBits`: a key serves 2^bits neighbouring segments. */
   constructor(key: SecretBytes, context: FloeContext, rotationMaskBits: number) {
-    this.#messageKey = expand(key.bytes, context, messageKeyPurpose, messageKeyBytes);
+    this.#messageKey = expand(key.bytes, context, [messageKeyPurpose], messageKeyBytes);
     this.#context = context;
     this.#blockSegments = 2 ** rotationMaskBits;
   }
@@ -58,9 +59,10 @@ export class FloeSegmentKeys implements Disposable {
   }
 
   #derive(block: number): KeyObject {
-    const purpose = Buffer.alloc(12, 'DEK:');
-    purpose.writeBigUInt64BE(BigInt(block), 4);
-    using derived = expand(this.#messageKey.bytes, this.#context, purpose, segmentKeyBytes);
+    const number = Buffer.allocUnsafe(8);
+    number.writeUInt32BE(Math.floor(block / 2 ** 32), 0);
+    number.writeUInt32BE(block % 2 ** 32, 4);
+    using derived = expand(this.#messageKey.bytes, this.#context, [segmentKeyPurpose, number], segmentKeyBytes);
     return createSecretKey(derived.bytes);
   }
 }
@@ -72,8 +74,8 @@ export class FloeSegmentKeys implements Disposable {
 function expand(
   prk: Uint8Array,
   { parametersAndIv, aad }: FloeContext,
-  purpose: Uint8Array,
+  purpose: readonly Uint8Array[],
   length: number,
 ): SecretBytes {
-  return expandSha384(prk, Buffer.concat([parametersAndIv, purpose, aad]), length);
+  return expandSha384(prk, [parametersAndIv, ...purpose, aad], length);
 }

@@ -15,12 +15,12 @@ export function extractSha384(ikm: SecretBytes, salt: Uint8Array): SecretBytes {
 }
 
 /**
- * The second step of HKDF with SHA-384, `length` bytes for the purpose named by `info`: at most one hash, so that it is the first
- * block T(1) = HMAC(prk, info | 0x01) of RFC 5869, section 2.3. The caller disposes it.
+ * The second step of HKDF with SHA-384, `length` bytes for the purpose named by `info`, which comes in pieces: at most one hash, so that it
+ * is the first block T(1) = HMAC(prk, info | 0x01) of RFC 5869, section 2.3. The caller disposes it.
  */
-export function expandSha384(prk: Uint8Array, info: Uint8Array, length: number): SecretBytes {
+export function expandSha384(prk: Uint8Array, info: readonly Uint8Array[], length: number): SecretBytes {
   if (length > digestBytes) throw new RangeError(`one block of HKDF-SHA-384 has ${digestBytes} bytes`);
-  const block = hmac('sha384', prk, [info, firstBlock]);
+  const block = hmac('sha384', prk, [...info, firstBlock]);
   block.fill(0, length);
   return new SecretBytes(new Uint8Array(block.buffer, block.byteOffset, length));
 }

@@ -16,7 +16,7 @@ export function messageAad(partNumber: number): Uint8Array {
 
 /** The attempt tag of the message with this header. */
 export function attemptTagOf(header: Uint8Array): Uint8Array {
-  return Uint8Array.from(header.subarray(headerTagOffset, headerTagOffset + attemptTagBytes));
+  return new Uint8Array(header.subarray(headerTagOffset, headerTagOffset + attemptTagBytes));
 }
 
 /**

@@ -51,8 +51,8 @@ export class ObjectSecrets implements Disposable {
     }
     const extracted = extractSha384(dek, salt);
     // The commitment is no secret: it stands in the envelope.
-    const commitment = expandSha384(extracted.bytes, commitmentPurpose, commitmentBytes).bytes;
-    return new ObjectSecrets({ dek, salt: Uint8Array.from(salt), commitment }, extracted);
+    const commitment = expandSha384(extracted.bytes, [commitmentPurpose], commitmentBytes).bytes;
+    return new ObjectSecrets({ dek, salt: new Uint8Array(salt), commitment }, extracted);
   }
 
   /**
@@ -70,15 +70,15 @@ export class ObjectSecrets implements Disposable {
     if (!Number.isInteger(partNumber) || partNumber < 0 || partNumber > maxPartNumber) {
       throw new RangeError(`a part number is 0 to ${maxPartNumber}`);
     }
-    return this.#derive(Buffer.concat([partPurpose, u32(partNumber)]));
+    return this.#derive([partPurpose, u32(partNumber)]);
   }
 
   indexKey(): SecretBytes {
-    return this.#derive(indexPurpose);
+    return this.#derive([indexPurpose]);
   }
 
   metadataKey(): SecretBytes {
-    return this.#derive(metadataPurpose);
+    return this.#derive([metadataPurpose]);
   }
 
   /**
@@ -94,7 +94,7 @@ export class ObjectSecrets implements Disposable {
   }): Uint8Array {
     const info = [Buffer.from('s3eg1 part checksum '), u32(part.partNumber), part.attemptTag, part.checksum];
     // Shown to the client: no secret either.
-    return expandSha384(this.#extracted.bytes, Buffer.concat(info), partChecksumProofBytes).bytes;
+    return expandSha384(this.#extracted.bytes, info, partChecksumProofBytes).bytes;
   }
 
   /** The same secrets under their own lifetime. */
@@ -112,7 +112,7 @@ export class ObjectSecrets implements Disposable {
     this.dispose();
   }
 
-  #derive(info: Uint8Array): SecretBytes {
+  #derive(info: readonly Uint8Array[]): SecretBytes {
     return expandSha384(this.#extracted.bytes, info, dekBytes);
   }
 }

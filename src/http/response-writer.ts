@@ -214,8 +214,9 @@ export class ResponseWriter {
 }
 
 /** Behind a Content-Length node:http encodes Content-Disposition anew, which changes every byte above 0x7f. */
-function dispositionFirst({ 'content-disposition': disposition, ...others }: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  return disposition === undefined ? others : { 'content-disposition': disposition, ...others };
+function dispositionFirst(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const { 'content-disposition': disposition } = headers;
+  return disposition === undefined ? headers : { 'content-disposition': disposition, ...headers };
 }
 
 /** A step without a promise, where the chunk is at hand. */

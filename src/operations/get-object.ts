@@ -30,10 +30,11 @@ export async function getObject(request: ObjectRequest, gateway: Gateway): Promi
     opened = await openObject(gateway, request, stored);
     if (opened === undefined) return await answerPlain(request, stored, range);
     const resolved = range === undefined ? undefined : resolveRange(range, opened.plaintextBytes);
-    const { body, ...sealed } = await readWithChecksums({ request, gateway, stored, opened, range: resolved });
+    const { body, etag, checksums } = await readWithChecksums({ request, gateway, stored, opened, range: resolved });
     const { secrets } = opened;
     return answer(request, stored, {
-      ...sealed,
+      etag,
+      checksums,
       sizeBytes: opened.plaintextBytes,
       range: resolved,
       body: releasing(body, () => secrets.dispose()),
@@ -189,7 +190,7 @@ export function answer(
     'accept-ranges': 'bytes',
     etag,
     ...(checksums === undefined ? {} : sealedChecksumHeaders(checksums)),
-    ...responseOverrides(Array.from(request.query, ([name, value]) => ({ name, value }))),
+    ...responseOverrides(request.query),
   };
   if (range === undefined) {
     headers['content-length'] = String(sizeBytes);

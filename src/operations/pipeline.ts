@@ -1,4 +1,4 @@
-import type { ByteStream } from '../base/byte-stream.ts';
+import type { ByteIterator, ByteStream } from '../base/byte-stream.ts';
 import { primed } from '../base/streams.ts';
 import { hostId, renderError } from '../s3/error-document.ts';
 import { clientEtag } from '../s3/etag.ts';
@@ -39,7 +39,7 @@ async function respond(request: PipelineRequest, gateway: Gateway, progress: Pro
     }
     // An object that fails at its first segment is answered with an error rather than with a broken connection.
     const body = await primed(result.body);
-    return { ...result, body: watched({ ...result, body }, request, gateway, progress) };
+    return { ...result, body: new WatchedBody({ ...result, body }, request, gateway, progress) };
   } catch (error) {
     return failed(error, request, gateway, progress);
   }
@@ -64,53 +64,71 @@ function withLength(result: OperationResult): Readonly<Record<string, string>> {
   return { ...result.headers, 'content-length': String(Buffer.byteLength(result.body)) };
 }
 
-/** The body with its end observed: each way that it can end is reported, once. */
-function watched(
-  { body, status, lateFailure }: OperationResult & { readonly body: ByteStream },
-  request: PipelineRequest,
-  gateway: Gateway,
-  progress: Progress,
-): ByteStream {
-  const iterator = body[Symbol.asyncIterator]();
-  let bytesOut = 0;
-  let isReported = false;
-  const end = (outcome: RequestOutcome, error?: unknown): void => {
-    if (isReported) return;
-    isReported = true;
-    report(request, gateway, progress, { status, bytesOut, outcome, error });
-  };
-  const endWhole = (): void => {
-    const failure = lateFailure?.();
-    if (failure === undefined) return end('ok');
-    reportDecryptionFailure(failure, request, gateway, progress);
-    return end(outcomeOf(failure, request), failure);
-  };
-  return {
-    [Symbol.asyncIterator]: () => ({
-      ready(): Uint8Array | undefined {
-        const chunk = iterator.ready?.();
-        bytesOut += chunk?.length ?? 0;
-        return chunk;
-      },
-      async next(): Promise<IteratorResult<Uint8Array>> {
-        try {
-          const step = await iterator.next();
-          if (step.done === true) endWhole();
-          else bytesOut += step.value.length;
-          return step;
-        } catch (error) {
-          reportDecryptionFailure(error, request, gateway, progress);
-          end(request.signal.aborted ? 'aborted' : 'broken', error);
-          throw error;
-        }
-      },
-      async return(): Promise<IteratorResult<Uint8Array>> {
-        end('aborted');
-        await iterator.return?.();
-        return { done: true, value: undefined };
-      },
-    }),
-  };
+/** The body of an answer with its end observed: each way that it can end is reported, once. */
+class WatchedBody implements ByteStream, ByteIterator {
+  readonly #result: OperationResult;
+  readonly #source: ByteIterator;
+  readonly #request: PipelineRequest;
+  readonly #gateway: Gateway;
+  readonly #progress: Progress;
+  #bytesOut = 0;
+  #isReported = false;
+
+  constructor(
+    result: OperationResult & { readonly body: ByteStream },
+    request: PipelineRequest,
+    gateway: Gateway,
+    progress: Progress,
+  ) {
+    this.#result = result;
+    this.#source = result.body[Symbol.asyncIterator]();
+    this.#request = request;
+    this.#gateway = gateway;
+    this.#progress = progress;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  ready(): Uint8Array | undefined {
+    const chunk = this.#source.ready?.();
+    this.#bytesOut += chunk?.length ?? 0;
+    return chunk;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    try {
+      const step = await this.#source.next();
+      if (step.done === true) this.#endWhole();
+      else this.#bytesOut += step.value.length;
+      return step;
+    } catch (error) {
+      reportDecryptionFailure(error, this.#request, this.#gateway, this.#progress);
+      this.#end(this.#request.signal.aborted ? 'aborted' : 'broken', error);
+      throw error;
+    }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#end('aborted');
+    await this.#source.return?.();
+    return { done: true, value: undefined };
+  }
+
+  #endWhole(): void {
+    const failure = this.#result.lateFailure?.();
+    if (failure === undefined) return this.#end('ok');
+    reportDecryptionFailure(failure, this.#request, this.#gateway, this.#progress);
+    return this.#end(outcomeOf(failure, this.#request), failure);
+  }
+
+  #end(outcome: RequestOutcome, error?: unknown): void {
+    if (this.#isReported) return;
+    this.#isReported = true;
+    const { status } = this.#result;
+    report(this.#request, this.#gateway, this.#progress, { status, bytesOut: this.#bytesOut, outcome, error });
+  }
 }
 
 /** Stands in log and metrics for the answer that nobody is there to get; no client sees it. */

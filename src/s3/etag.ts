@@ -8,7 +8,8 @@ const shownEtag = /^"?([0-9a-f]{32})-0"?$/i;
 
 /** The ETag that clients see for a backend's ETag, everywhere the same: listings, HEAD, GET, writes. */
 export function clientEtag(backendEtag: string): string {
-  return backendEtag.replace(md5Etag, '"$1-0"');
+  const [, hex] = md5Etag.exec(backendEtag) ?? [];
+  return hex === undefined ? backendEtag : `"${hex}-0"`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 
-import { hmac } from '../base/hmac.ts';
+import { hmac, hmacHex } from '../base/hmac.ts';
 
 /** The only algorithm served; also the first line of a string to sign. */
 export const sigv4Algorithm = 'AWS4-HMAC-SHA256';
@@ -47,7 +47,7 @@ function deriveSigningKey(secretAccessKey: string, scope: CredentialScope): Buff
 
 /** HMAC-SHA-256 of a string to sign, as lower-case hex. */
 export function signatureOf(key: Buffer, stringToSign: string): string {
-  return hmac('sha256', key, [Buffer.from(stringToSign)]).toString('hex');
+  return hmacHex('sha256', key, stringToSign);
 }
 
 /** The parts of a canonical request, each in its canonical form. `headerLines` ends with a line feed. */
@@ -86,17 +86,19 @@ function hashHeaderText(text: string): string {
   return /^[\0-\x7f]*$/.test(text) ? hash('sha256', text) : hash('sha256', Buffer.from(text, 'latin1'));
 }
 
-let lastSecond = Number.NaN;
-let lastTimestamp = '';
+/** By the second. A client's clock and that of the gateway take turns, and several clients differ. */
+const knownTimestamps = new Map<number, string>();
+const maxKnownTimestamps = 64;
 
 /** `YYYYMMDDTHHMMSSZ` of a time in milliseconds since the epoch. */
 export function timestampOf(timeMs: number): string {
   const second = Math.floor(timeMs / 1000);
-  if (second !== lastSecond) {
-    lastTimestamp = `${new Date(second * 1000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
-    lastSecond = second;
-  }
-  return lastTimestamp;
+  const known = knownTimestamps.get(second);
+  if (known !== undefined) return known;
+  const timestamp = `${new Date(second * 1000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+  if (knownTimestamps.size >= maxKnownTimestamps) knownTimestamps.clear();
+  knownTimestamps.set(second, timestamp);
+  return timestamp;
 }
 
 /** Compares signatures in a time that does not tell where they differ. */

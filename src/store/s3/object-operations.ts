@@ -207,8 +207,9 @@ function headOf(headers: Headers): Pick<ObjectHead, 'etag' | 'lastModified' | 'h
 
 /** Some backends store `aws-chunked`, which is of the transfer, with the object. */
 function ofObject(headers: Headers): Headers {
-  const { 'content-encoding': coding, ...others } = headers;
+  const { 'content-encoding': coding } = headers;
   if (coding === undefined || !/\baws-chunked\b/i.test(coding)) return headers;
+  const { 'content-encoding': _stored, ...others } = headers;
   const kept = withoutAwsChunked(coding);
   return kept === undefined ? others : { ...others, 'content-encoding': kept };
 }

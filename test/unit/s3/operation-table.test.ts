@@ -235,17 +235,17 @@ describe('what is not served', () => {
 
 describe('responseOverrides', () => {
   it('gives header names and values', () => {
-    const query = [
-      { name: 'response-content-type', value: 'text/plain; charset=ü' },
-      { name: 'response-expires', value: '' },
-      { name: 'versionId', value: 'x' },
-    ];
+    const query = new Map([
+      ['response-content-type', 'text/plain; charset=ü'],
+      ['response-expires', ''],
+      ['versionId', 'x'],
+    ]);
     assert.deepEqual(responseOverrides(query), { 'content-type': 'text/plain; charset=ü', expires: '' });
   });
 
   for (const value of ['a\r\nset-cookie: x', '\0', 'ключ', '\u007f']) {
     it(`refuses ${JSON.stringify(value)}`, () =>
-      assert.throws(() => responseOverrides([{ name: 'response-content-disposition', value }]), {
+      assert.throws(() => responseOverrides(new Map([['response-content-disposition', value]])), {
         code: 'InvalidArgument',
       }));
   }
