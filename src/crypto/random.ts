@@ -1,5 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 
+import { offHeap } from './off-heap.ts';
+
 /** Source of random bytes. Production code uses `systemRandom`; only tests inject another one. */
 export type RandomSource = (length: number) => Uint8Array;
 
@@ -19,12 +21,13 @@ let given = poolBytes;
  * the pool gives out is zeroed in it.
  */
 export const systemRandom: RandomSource = (length) => {
-  if (length > maxPooledBytes) return randomFillSync(new Uint8Array(length));
+  if (length > maxPooledBytes) return randomFillSync(offHeap(length));
   if (given + length > poolBytes) {
     randomFillSync(pool);
     given = 0;
   }
-  const drawn = pool.slice(given, given + length);
+  const drawn = offHeap(length);
+  drawn.set(pool.subarray(given, given + length));
   pool.fill(0, given, given + length);
   given += length;
   return drawn;

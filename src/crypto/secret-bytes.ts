@@ -1,11 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import { inspect } from 'node:util';
 
+import { offHeap } from './off-heap.ts';
+
 const redacted = '[secret]';
 
 /**
  * Key material: never prints (string, JSON, inspect), compares in constant time, zeroed on `dispose`.
- * Takes ownership of the given memory. Use after dispose throws.
+ * Takes ownership of the given memory, which is outside of V8's heap (`offHeap`, or made by OpenSSL). Use after dispose throws.
  */
 export class SecretBytes implements Disposable {
   #bytes: Uint8Array | undefined;
@@ -16,7 +18,9 @@ export class SecretBytes implements Disposable {
 
   /** A copy of `bytes` under its own lifetime; the source is left as it is. */
   static copyOf(bytes: Uint8Array): SecretBytes {
-    return new SecretBytes(Uint8Array.prototype.slice.call(bytes));
+    const copy = offHeap(bytes.length);
+    copy.set(bytes);
+    return new SecretBytes(copy);
   }
 
   /** The memory itself, not a copy: do not keep it past the call that needs it. */

@@ -93,6 +93,16 @@ describe('SecretBytes', () => {
     assert.deepEqual(Buffer.from(secret.bytes), canary);
   });
 
+  it("copies and clones to memory outside of V8's heap, which leaves copies where it collects", () => {
+    using secret = SecretBytes.copyOf(canary);
+    using clone = secret.clone();
+    // An array on the heap gets a buffer of its own length when it is asked for one.
+    for (const { bytes } of [secret, clone]) assert.ok(bytes.buffer.byteLength > bytes.length);
+    const { bytes } = secret;
+    clone.dispose();
+    assert.deepEqual(Buffer.from(bytes), canary, 'neighbours in it are left alone');
+  });
+
   it('compares content and length', () => {
     using secret = SecretBytes.copyOf(canary);
     const changed = Buffer.from(canary);
