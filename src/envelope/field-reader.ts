@@ -83,7 +83,9 @@ export function u32(value: number): Buffer {
 
 /** A big-endian u64 of a safe integer. */
 export function u64(value: number): Buffer {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer`);
   const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
+  bytes.writeUInt32BE(Math.floor(value / 2 ** 32), 0);
+  bytes.writeUInt32BE(value % 2 ** 32, 4);
   return bytes;
 }

@@ -160,14 +160,10 @@ function encodeIndex(
   { totalPlaintextBytes, parts, checksums }: ObjectIndex,
   layout: EnvelopeFields['layout'],
 ): Uint8Array {
-  return Buffer.concat([
-    u8(version),
-    u8(layouts.indexOf(layout)),
-    u64(totalPlaintextBytes),
-    u16(parts.length),
-    ...parts.flatMap((part) => [u16(part.partNumber), u64(part.plaintextBytes), part.attemptTag]),
-    encodeChecksums(checksums),
-  ]);
+  const fields: Uint8Array[] = [u8(version), u8(layouts.indexOf(layout)), u64(totalPlaintextBytes), u16(parts.length)];
+  for (const part of parts) fields.push(u16(part.partNumber), u64(part.plaintextBytes), part.attemptTag);
+  fields.push(encodeChecksums(checksums));
+  return Buffer.concat(fields);
 }
 
 function decodeIndex(bytes: Uint8Array, layout: EnvelopeFields['layout']): ObjectIndex {

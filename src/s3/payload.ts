@@ -105,7 +105,7 @@ export function decodePayload(payload: EncodedPayload): DecodedPayload {
       : plainBody;
   const plaintext = new VerifiedPlaintext({ body: payload.body, decoder, expected, plaintextBytes });
   return {
-    plaintext: { [Symbol.asyncIterator]: () => plaintext },
+    plaintext,
     plaintextBytes,
     declaredChecksums: () => (checksum === undefined ? [] : [checksum]),
     announcedChecksum: () => checksum?.algorithm ?? trailer,
@@ -167,7 +167,7 @@ interface VerifiedPlaintextOptions {
 }
 
 /** Not an async generator: it releases the body also when it is returned before its first step. */
-class VerifiedPlaintext implements ByteIterator {
+class VerifiedPlaintext implements ByteStream, ByteIterator {
   /** Set when everything held. */
   verified: readonly PayloadChecksum[] | undefined;
   readonly #source: ByteIterator;
@@ -183,6 +183,10 @@ class VerifiedPlaintext implements ByteIterator {
     this.#decoder = options.decoder;
     this.#verifier = new PayloadVerifier(options.expected);
     this.#missingBytes = options.plaintextBytes;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
   ready(): Uint8Array | undefined {

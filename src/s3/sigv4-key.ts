@@ -19,24 +19,21 @@ export function scopeText(scope: CredentialScope): string {
 
 /** A key takes four HMACs to derive and lives a day; clients and backends are few, so a small cache catches all. */
 const maxCachedKeys = 256;
-const cachedKeys = new Map<string, Buffer>();
+/** By the secret: the key that it gave last. */
+const cachedKeys = new Map<string, { readonly scope: CredentialScope; readonly key: Buffer }>();
 
-/** The signing key (32 bytes, not to be changed) of a secret for a day, region and service; the last 256 are kept. */
+/** The signing key (32 bytes, not to be changed) of a secret for a day, region and service; each secret's last is kept. */
 export function signingKey(secretAccessKey: string, scope: CredentialScope): Buffer {
-  const id = `${scope.date}/${scope.region}/${scope.service}/${secretAccessKey}`;
-  const cached = cachedKeys.get(id);
-  if (cached !== undefined) {
-    cachedKeys.delete(id);
-    cachedKeys.set(id, cached);
-    return cached;
-  }
+  const cached = cachedKeys.get(secretAccessKey);
+  if (cached !== undefined && isSameScope(cached.scope, scope)) return cached.key;
   const key = deriveSigningKey(secretAccessKey, scope);
-  cachedKeys.set(id, key);
-  for (const oldest of cachedKeys.keys()) {
-    if (cachedKeys.size <= maxCachedKeys) break;
-    cachedKeys.delete(oldest);
-  }
+  if (cached === undefined && cachedKeys.size >= maxCachedKeys) cachedKeys.clear();
+  cachedKeys.set(secretAccessKey, { scope, key });
   return key;
+}
+
+function isSameScope(a: CredentialScope, b: CredentialScope): boolean {
+  return a.date === b.date && a.region === b.region && a.service === b.service;
 }
 
 function deriveSigningKey(secretAccessKey: string, scope: CredentialScope): Buffer {

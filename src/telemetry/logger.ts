@@ -125,7 +125,7 @@ export function createLogger(level: LogLevel, destination?: DestinationStream, {
       level,
       base: worker === undefined ? null : { worker },
       messageKey: 'message',
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      timestamp: () => `,"time":"${isoTime(Date.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     stream,
@@ -145,6 +145,19 @@ export function createLogger(level: LogLevel, destination?: DestinationStream, {
     enabled: (name) => log.isLevelEnabled(name),
     flush: () => log.flush(),
   };
+}
+
+let lastSecond = Number.NaN;
+let secondText = '';
+
+/** As `toISOString`, whose date and clock are those of every line of a second. */
+function isoTime(timeMs: number): string {
+  const second = Math.floor(timeMs / 1000);
+  if (second !== lastSecond) {
+    secondText = new Date(second * 1000).toISOString().slice(0, -'000Z'.length);
+    lastSecond = second;
+  }
+  return `${secondText}${String(timeMs - second * 1000).padStart(3, '0')}Z`;
 }
 
 /** Lines on standard output, for whoever writes there beside the log: all must have the same ones. */

@@ -45,6 +45,20 @@ test('log lines are JSON with time, level, message and fields', () => {
   assert.equal(logger.enabled('warn'), true);
 });
 
+test('times of log lines are those of ISO 8601, to the millisecond', (context) => {
+  const times = [0, 1, 999, 1000, 1_795_622_400_007, 1_795_622_400_070, 1_795_622_400_700, 1_795_622_461_000, 86_399_999];
+  const { lines, logger } = capture('info');
+  for (const now of times) {
+    context.mock.timers.enable({ apis: ['Date'], now });
+    logger.info('x');
+    context.mock.timers.reset();
+  }
+  assert.deepEqual(
+    lines.map(({ time }) => time),
+    times.map((time) => new Date(time).toISOString()),
+  );
+});
+
 test('fields that are not allowed do not reach the log, whatever the types say', () => {
   const { lines, logger } = capture('info');
   const sneaky = {
