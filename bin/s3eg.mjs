@@ -5,7 +5,11 @@
 const oldestMajor = 24;
 const couldNotRun = 3;
 /** As in `npm start`: with more room for young objects, V8 keeps tens of megabytes of garbage under load. */
-const nodeOptions = ['--max-semi-space-size=4', '--initial-old-space-size=48', '--external-memory-accounted-in-global-limit'];
+const nodeOptions = [
+  '--max-semi-space-size=4',
+  '--initial-old-space-size=48',
+  '--external-memory-accounted-in-global-limit',
+];
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
 if (Number(process.versions.node.split('.')[0]) >= oldestMajor) {

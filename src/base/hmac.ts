@@ -15,10 +15,19 @@ type HashName = keyof typeof blockBytes;
 const scratch = Buffer.from(new ArrayBuffer(blockBytes.sha384 + maxShortBytes));
 
 /**
- * HMAC (RFC 2104) of a message in pieces, which the caller zeroes where it is a key. What is short is hashed in two calls of
- * `hash`: objects of `createHmac` cost twice as much, and the garbage collector as much once more.
+ * HMAC (RFC 2104) of a message in pieces under a secret key; the caller zeroes the result where it is a key too. What is short is
+ * hashed in two calls of `hash`: objects of `createHmac` cost twice as much, and the garbage collector as much once more.
  */
 export function hmac(name: HashName, key: Uint8Array, message: readonly Uint8Array[]): Buffer {
+  return hmacInTwo(name, key, message, writeInnerText);
+}
+
+/** The same of a secret message under a key that may be known to all, such as the salt of HKDF: leaves nothing of it behind. */
+export function hmacOfSecret(name: HashName, key: Uint8Array, message: readonly Uint8Array[]): Buffer {
+  return hmacInTwo(name, key, message, writeInnerBytes);
+}
+
+function hmacInTwo(name: HashName, key: Uint8Array, message: readonly Uint8Array[], writeInner: WriteInner): Buffer {
   let lengthBytes = 0;
   for (const piece of message) lengthBytes += piece.length;
   if (!isShort(name, key, lengthBytes)) {
@@ -32,7 +41,7 @@ export function hmac(name: HashName, key: Uint8Array, message: readonly Uint8Arr
     scratch.set(piece, end);
     end += piece.length;
   }
-  const outerEnd = prepareOuter(name, key, end);
+  const outerEnd = prepareOuter(name, key, end, writeInner);
   const digest = hash(name, scratch.subarray(0, outerEnd), 'buffer');
   scratch.fill(0, 0, Math.max(end, outerEnd));
   return digest;
@@ -43,7 +52,7 @@ export function hmacHex(name: HashName, key: Uint8Array, text: string): string {
   if (!isShort(name, key, text.length * maxUtf8Bytes)) return createHmac(name, key).update(text).digest('hex');
   const start = blockBytes[name];
   const end = start + scratch.write(text, start);
-  const outerEnd = prepareOuter(name, key, end);
+  const outerEnd = prepareOuter(name, key, end, writeInnerText);
   const digest = hash(name, scratch.subarray(0, outerEnd), 'hex');
   scratch.fill(0, 0, Math.max(end, outerEnd));
   return digest;
@@ -55,14 +64,30 @@ function isShort(name: HashName, key: Uint8Array, lengthBytes: number): boolean 
 
 /**
  * Hashes the message that lies in the scratch memory behind the first block, up to `end`, and puts there what the outer hash
- * is taken of. Answers its end. The inner hash may pass through a string, which is cheaper: without the key it tells nothing.
+ * is taken of. Answers its end.
  */
-function prepareOuter(name: HashName, key: Uint8Array, end: number): number {
+function prepareOuter(name: HashName, key: Uint8Array, end: number, writeInner: WriteInner): number {
   const start = blockBytes[name];
   const { length } = key;
   for (let at = 0; at < length; at += 1) scratch[at] = innerPad ^ (key[at] ?? 0);
   for (let at = length; at < start; at += 1) scratch[at] = innerPad;
-  const inner = hash(name, scratch.subarray(0, end), 'latin1');
+  const innerBytes = writeInner(name, scratch.subarray(0, end), start);
   for (let at = 0; at < start; at += 1) scratch[at] = innerPad ^ outerPad ^ (scratch[at] ?? 0);
-  return start + scratch.write(inner, start, 'latin1');
+  return start + innerBytes;
+}
+
+/** Writes the hash of the bytes into the scratch memory. Answers its length. */
+type WriteInner = (name: HashName, bytes: Uint8Array, at: number) => number;
+
+/** By way of a string, which costs less than a Buffer but is never zeroed: without the key the inner hash tells nothing. */
+function writeInnerText(name: HashName, bytes: Uint8Array, at: number): number {
+  return scratch.write(hash(name, bytes, 'latin1'), at, 'latin1');
+}
+
+/** For keys that are known: whoever sees the inner hash has the outer one. */
+function writeInnerBytes(name: HashName, bytes: Uint8Array, at: number): number {
+  const inner = hash(name, bytes, 'buffer');
+  scratch.set(inner, at);
+  inner.fill(0);
+  return inner.length;
 }

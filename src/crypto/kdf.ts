@@ -1,4 +1,4 @@
-import { hmac } from '../base/hmac.ts';
+import { hmac, hmacOfSecret } from '../base/hmac.ts';
 import { SecretBytes } from './secret-bytes.ts';
 
 /** Length of a hash of SHA-384. */
@@ -11,7 +11,7 @@ const firstBlock = Uint8Array.of(1);
  * caller disposes both.
  */
 export function extractSha384(ikm: SecretBytes, salt: Uint8Array): SecretBytes {
-  return new SecretBytes(hmac('sha384', salt, [ikm.bytes]));
+  return new SecretBytes(hmacOfSecret('sha384', salt, [ikm.bytes]));
 }
 
 /**

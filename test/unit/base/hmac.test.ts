@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
 
-import { hmac, hmacHex } from '../../../src/base/hmac.ts';
+import { hmac, hmacHex, hmacOfSecret } from '../../../src/base/hmac.ts';
 
 for (const name of ['sha256', 'sha384'] as const) {
   describe(`hmac of ${name}`, () => {
@@ -14,6 +14,7 @@ for (const name of ['sha256', 'sha384'] as const) {
           const message = Buffer.alloc(messageBytes, `message ${messageBytes}`);
           const expected = createHmac(name, key).update(message).digest();
           assert.deepEqual(hmac(name, key, [message]), expected, `key ${keyBytes}, message ${messageBytes}`);
+          assert.deepEqual(hmacOfSecret(name, key, [message]), expected, `key ${keyBytes}, message ${messageBytes}`);
           assert.equal(hmacHex(name, key, message.toString()), expected.toString('hex'));
           const middle = messageBytes >> 1;
           const pieces = [message.subarray(0, middle), message.subarray(middle)];

@@ -46,7 +46,9 @@ test('log lines are JSON with time, level, message and fields', () => {
 });
 
 test('times of log lines are those of ISO 8601, to the millisecond', (context) => {
-  const times = [0, 1, 999, 1000, 1_795_622_400_007, 1_795_622_400_070, 1_795_622_400_700, 1_795_622_461_000, 86_399_999];
+  const times = [
+    0, 1, 999, 1000, 1_795_622_400_007, 1_795_622_400_070, 1_795_622_400_700, 1_795_622_461_000, 86_399_999,
+  ];
   const { lines, logger } = capture('info');
   for (const now of times) {
     context.mock.timers.enable({ apis: ['Date'], now });
