@@ -4,7 +4,7 @@
 
 const oldestMajor = 24;
 const couldNotRun = 3;
-/** As in `npm start`: with more room for young objects, V8 keeps tens of megabytes of garbage under load. */
+/** As in `npm start`; docs/operations.md says what each is for. */
 const nodeOptions = [
   '--max-semi-space-size=4',
   '--initial-old-space-size=48',

@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 
+import { writeU64 } from '../base/write-u64.ts';
 import { expandSha384 } from './kdf.ts';
 import type { SecretBytes } from './secret-bytes.ts';
 
@@ -60,8 +61,7 @@ export class FloeSegmentKeys implements Disposable {
 
   #derive(block: number): KeyObject {
     const number = Buffer.allocUnsafe(8);
-    number.writeUInt32BE(Math.floor(block / 2 ** 32), 0);
-    number.writeUInt32BE(block % 2 ** 32, 4);
+    writeU64(number, block, 0);
     using derived = expand(this.#messageKey.bytes, this.#context, [segmentKeyPurpose, number], segmentKeyBytes);
     return createSecretKey(derived.bytes);
   }

@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 
 import { free } from '../base/chunk-memory.ts';
+import { writeU64 } from '../base/write-u64.ts';
 import { aeadIvBytes, aeadTagBytes, createAeadCipher, createAeadDecipher } from './aead.ts';
 import { FloeError, floeSegmentOverheadBytes, type FloeSuite } from './floe-header.ts';
 
@@ -127,8 +128,7 @@ export function contiguous(pieces: readonly Uint8Array[]): Uint8Array {
 /** `I2BE(position, 8) | 0x01` for the final segment, `| 0x00` for others. */
 function segmentAad(position: number, isFinal: boolean): Buffer {
   const aad = Buffer.allocUnsafe(9);
-  aad.writeUInt32BE(Math.floor(position / 2 ** 32), 0);
-  aad.writeUInt32BE(position % 2 ** 32, 4);
+  writeU64(aad, position, 0);
   aad.writeUInt8(isFinal ? 1 : 0, 8);
   return aad;
 }

@@ -15,8 +15,8 @@ export function extractSha384(ikm: SecretBytes, salt: Uint8Array): SecretBytes {
 }
 
 /**
- * The second step of HKDF with SHA-384, `length` bytes for the purpose named by `info`, which comes in pieces: at most one hash, so that it
- * is the first block T(1) = HMAC(prk, info | 0x01) of RFC 5869, section 2.3. The caller disposes it.
+ * The second step of HKDF with SHA-384, `length` bytes for the purpose named by the pieces of `info`: at most one hash, so that
+ * it is the first block T(1) = HMAC(prk, info | 0x01) of RFC 5869, section 2.3. The caller disposes it.
  */
 export function expandSha384(prk: Uint8Array, info: readonly Uint8Array[], length: number): SecretBytes {
   if (length > digestBytes) throw new RangeError(`one block of HKDF-SHA-384 has ${digestBytes} bytes`);

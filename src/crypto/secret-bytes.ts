@@ -7,7 +7,8 @@ const redacted = '[secret]';
 
 /**
  * Key material: never prints (string, JSON, inspect), compares in constant time, zeroed on `dispose`.
- * Takes ownership of the given memory, which is outside of V8's heap (`offHeap`, or made by OpenSSL). Use after dispose throws.
+ * Takes ownership of the given memory, which is outside of V8's heap (`offHeap`, or made by OpenSSL). Use after dispose
+ * throws.
  */
 export class SecretBytes implements Disposable {
   #bytes: Uint8Array | undefined;

@@ -1,3 +1,4 @@
+import { writeU64 } from '../base/write-u64.ts';
 import { EnvelopeError } from './envelope-error.ts';
 
 const highWord = 2 ** 32;
@@ -85,7 +86,6 @@ export function u32(value: number): Buffer {
 export function u64(value: number): Buffer {
   if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer`);
   const bytes = Buffer.alloc(8);
-  bytes.writeUInt32BE(Math.floor(value / 2 ** 32), 0);
-  bytes.writeUInt32BE(value % 2 ** 32, 4);
+  writeU64(bytes, value, 0);
   return bytes;
 }

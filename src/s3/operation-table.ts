@@ -54,17 +54,20 @@ export function isIgnoredParameter(name: string): boolean {
 }
 
 /** Headers that give a request another meaning, which would be lost if the gateway passed over them: all begin with `x-amz-`. */
-const refusedHeaders = [
-  /^x-amz-server-side-encryption-customer-/,
-  /^x-amz-copy-source-server-side-encryption-customer-/,
-  /^x-amz-write-offset-bytes$/,
-  /^x-amz-if-match-/,
-  /^x-amz-rename-source/,
-  /^x-amz-fwd-/,
-  // MinIO would unpack the body, which is ciphertext to it.
-  /^x-amz-meta-snowball-auto-extract$/,
-];
-const refusedHeader = new RegExp(refusedHeaders.map(({ source }) => source).join('|'));
+const refusedHeader = new RegExp(
+  [
+    /^x-amz-server-side-encryption-customer-/,
+    /^x-amz-copy-source-server-side-encryption-customer-/,
+    /^x-amz-write-offset-bytes$/,
+    /^x-amz-if-match-/,
+    /^x-amz-rename-source/,
+    /^x-amz-fwd-/,
+    // MinIO would unpack the body, which is ciphertext to it.
+    /^x-amz-meta-snowball-auto-extract$/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
 
 /**
  * The operation that a request asks for. Nothing falls through: every query parameter belongs to the operation found or
