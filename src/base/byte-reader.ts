@@ -29,8 +29,6 @@ export class ByteReader {
   #readBytes = 0;
   /** What of all of them was not read. */
   #bytesAtHand = 0;
-  /** Chunks whose last piece was lent. */
-  #lent: Uint8Array[] = [];
   #ended = false;
   #isClosed = false;
   #failure: Error | undefined;
@@ -51,18 +49,23 @@ export class ByteReader {
   }
 
   /**
-   * As `read`, but the pieces may be used only until the next call, which frees their memory, where their chunks were
-   * handed over (see chunk-memory.ts).
+   * What `use` makes of the pieces that `read` would give. They are its alone, and only until it returns: then the memory of
+   * chunks that are used up is freed, where they were handed over (see chunk-memory.ts).
    */
-  async lend(length: number): Promise<Uint8Array[]> {
+  async lend<Result>(length: number, use: (pieces: Uint8Array[]) => Result): Promise<Result> {
     await this.wait(length);
-    return this.lendNow(length);
+    return this.lendNow(length, use);
   }
 
   /** As `lend`, of what is at hand. */
-  lendNow(length: number): Uint8Array[] {
-    this.#releaseLent();
-    return this.#take(length, this.#lent);
+  lendNow<Result>(length: number, use: (pieces: Uint8Array[]) => Result): Result {
+    const usedUp: Uint8Array[] = [];
+    const pieces = this.#take(length, usedUp);
+    try {
+      return use(pieces);
+    } finally {
+      for (const chunk of usedUp) release(chunk);
+    }
   }
 
   /** Resolves when so many bytes are at hand, or the stream has ended. */
@@ -90,7 +93,6 @@ export class ByteReader {
    */
   async own(length: number): Promise<Uint8Array[]> {
     await this.wait(length);
-    this.#releaseLent();
     const usedUp: Uint8Array[] = [];
     const pieces = this.#take(length, usedUp);
     const owned: Uint8Array[] = [];
@@ -106,6 +108,8 @@ export class ByteReader {
       }
     }
     if (copied.length > 0) owned.push(copyOf(copied));
+    // Does nothing to those that were claimed.
+    for (const chunk of usedUp) release(chunk);
     return owned;
   }
 
@@ -149,7 +153,6 @@ export class ByteReader {
   async close(): Promise<void> {
     this.#chunks = [];
     this.#bytesAtHand = 0;
-    this.#lent = [];
     if (this.#isOver()) return;
     this.#isClosed = true;
     await this.#source.return?.();
@@ -187,13 +190,6 @@ export class ByteReader {
     if (chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#bytesAtHand += chunk.length;
-  }
-
-  #releaseLent(): void {
-    if (this.#lent.length === 0) return;
-    const usedUp = this.#lent;
-    this.#lent = [];
-    for (const chunk of usedUp) release(chunk);
   }
 
   /** One step of the source. What it threw is thrown again later: a broken stream has not ended either. */

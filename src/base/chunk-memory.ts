@@ -49,6 +49,18 @@ function handOverPart(chunk: Uint8Array): void {
   if (chunk.byteOffset === 0 && chunk.byteLength === part.lengthBytes) handedOver.set(chunk, part);
 }
 
+/**
+ * As `handOver`, also of the end of a part that was lent, where nobody uses what is in front of it any more: the body of an
+ * answer behind its head.
+ */
+export function handOverEnd<Chunk extends Uint8Array>(chunk: Chunk): Chunk {
+  const part = partsLent.get(chunk.buffer);
+  if (part === undefined) return handOver(chunk);
+  partsLent.delete(chunk.buffer);
+  if (chunk.byteOffset + chunk.byteLength === part.lengthBytes) handedOver.set(chunk, part);
+  return chunk;
+}
+
 /** Takes a chunk out of this: it is used again after whoever gets it now. */
 export function keep(chunk: Uint8Array): void {
   handedOver.delete(chunk);

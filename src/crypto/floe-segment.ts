@@ -119,6 +119,13 @@ function forCipher(pieces: readonly Uint8Array[], length: number): readonly Uint
   return [gathered.subarray(0, length)];
 }
 
+/** Length of what `pieces` are together. */
+export function totalLength(pieces: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
+}
+
 /** What `pieces` are together; copied only where there are several. */
 export function contiguous(pieces: readonly Uint8Array[]): Uint8Array {
   const [first] = pieces;

@@ -1,6 +1,7 @@
 import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
 import { ownedStream } from '../base/owned-stream.ts';
+import { totalLength } from './floe-segment.ts';
 import { FloeError, type FloeDecryptor, type FloeEncryptor } from './floe.ts';
 import { SegmentFlow, type SegmentBatch, type SegmentSource } from './pool/segment-flow.ts';
 import { sealJob, type SegmentJob } from './pool/segment-job.ts';
@@ -88,12 +89,14 @@ class PlaintextSegments implements SegmentSource {
     const whole = Math.min(most, Math.floor((this.#reader.bytesAtHand - 1) / this.segmentSizeBytes));
     const prefix = position === 0 ? encryptor.header : undefined;
     const segments = Math.max(1, whole);
-    const pieces = this.#reader.lendNow(segments * this.segmentSizeBytes);
-    this.#isFinished = whole < 1;
+    const isFinal = whole < 1;
+    this.#isFinished = isFinal;
     this.#position += segments;
-    const chunk = this.#isFinished
-      ? encryptor.encryptSegment(position, pieces, true, prefix)
-      : encryptor.encryptSegments(position, pieces, prefix);
+    const chunk = this.#reader.lendNow(segments * this.segmentSizeBytes, (pieces) =>
+      isFinal
+        ? encryptor.encryptSegment(position, pieces, true, prefix)
+        : encryptor.encryptSegments(position, pieces, prefix),
+    );
     return { outputs: [chunk], segments };
   }
 
@@ -162,11 +165,8 @@ async function readSegment(
 ): Promise<Uint8Array[]> {
   const isLast = index === range.segmentCount - 1;
   const wanted = isLast ? range.lastSegmentBytes : decryptor.encryptedSegmentBytes;
-  const pieces = await reader.lend(wanted);
-  if (totalLength(pieces) < wanted) throw new FloeError('truncated', 'stream ended before the end of the message');
-  return decryptor.decryptSegment(range.firstSegment + index, pieces, isLast && range.finalIncluded);
-}
-
-function totalLength(pieces: readonly Uint8Array[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return await reader.lend(wanted, (pieces) => {
+    if (totalLength(pieces) < wanted) throw new FloeError('truncated', 'stream ended before the end of the message');
+    return decryptor.decryptSegment(range.firstSegment + index, pieces, isLast && range.finalIncluded);
+  });
 }

@@ -24,6 +24,7 @@ import {
   invalidSegment,
   openSegment,
   sealSegment,
+  totalLength,
   type OpenTask,
   type SealTask,
 } from './floe-segment.ts';
@@ -241,12 +242,6 @@ class NoncePool {
     if (nonce.length !== aeadIvBytes) throw new RangeError('random source gave too few bytes');
     return nonce;
   }
-}
-
-function totalLength(pieces: readonly Uint8Array[]): number {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  return length;
 }
 
 function open(keys: FloeSegmentKeys | undefined): FloeSegmentKeys {

@@ -1,4 +1,5 @@
 import type { ByteReader } from '../base/byte-reader.ts';
+import { totalLength } from '../crypto/floe-segment.ts';
 import type { Envelope } from './envelope.ts';
 import { EnvelopeError, authenticationFailed } from './envelope-error.ts';
 import { malformed } from './field-reader.ts';
@@ -25,7 +26,7 @@ export interface IndexRegionInput {
 export async function readIndexRegion(reader: ByteReader, input: IndexRegionInput): Promise<ObjectIndex> {
   const { paddingBytes, tailBytes } = regionOf(input.layout);
   await skipZeros(reader, paddingBytes);
-  const index = openTail(Buffer.concat(await readFully(reader, tailBytes)), input);
+  const index = await readFully(reader, tailBytes, (pieces) => openTail(Buffer.concat(pieces), input));
   await assertEnd(reader);
   return index;
 }
@@ -69,8 +70,8 @@ function openTail(tail: Uint8Array, { secrets, envelope, layout }: IndexRegionIn
 /** F1-IDX-2 */
 async function skipZeros(reader: ByteReader, lengthBytes: number): Promise<void> {
   for (let left = lengthBytes; left > 0; left -= paddingChunkBytes) {
-    const pieces = await readFully(reader, Math.min(left, paddingChunkBytes));
-    if (!pieces.every(isZero)) throw notZero();
+    const areZero = await readFully(reader, Math.min(left, paddingChunkBytes), (pieces) => pieces.every(isZero));
+    if (!areZero) throw notZero();
   }
 }
 
@@ -78,11 +79,15 @@ function notZero(): EnvelopeError {
   return malformed('the padding is not zero');
 }
 
-async function readFully(reader: ByteReader, lengthBytes: number): Promise<Uint8Array[]> {
-  const pieces = await reader.lend(lengthBytes);
-  const got = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (got < lengthBytes) throw new EnvelopeError('truncated', 'the stored object ended within its index');
-  return pieces;
+async function readFully<Result>(
+  reader: ByteReader,
+  lengthBytes: number,
+  use: (pieces: readonly Uint8Array[]) => Result,
+): Promise<Result> {
+  return await reader.lend(lengthBytes, (pieces) => {
+    if (totalLength(pieces) === lengthBytes) return use(pieces);
+    throw new EnvelopeError('truncated', 'the stored object ended within its index');
+  });
 }
 
 /** The index has to name the very messages that were read: those of the layout, for a single one that of the envelope. */

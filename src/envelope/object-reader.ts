@@ -145,9 +145,9 @@ function decryptAtOnce(input: DecryptWholeMultipartInput): ByteStream {
   let pieces: Uint8Array[] | undefined;
   const next = async () => {
     if (pieces === undefined) {
-      const stored = contiguous(await reader.lend(layout.storedBytes));
-      if (stored.length < layout.storedBytes) throw new EnvelopeError('truncated', 'the stored object ended early');
-      const { plaintext, index } = openAtOnce(stored, { ...input, secrets });
+      const { plaintext, index } = await reader.lend(layout.storedBytes, (stored) =>
+        openAtOnce(contiguous(stored), { ...input, secrets }),
+      );
       await assertEnd(reader);
       pool?.countInline(1);
       onIndex?.(index);
@@ -166,6 +166,7 @@ function openAtOnce(
   stored: Uint8Array,
   { secrets, envelope, layout }: DecryptWholeMultipartInput,
 ): { readonly plaintext: Uint8Array[]; readonly index: ObjectIndex } {
+  if (stored.length < layout.storedBytes) throw new EnvelopeError('truncated', 'the stored object ended early');
   const [part] = layout.parts;
   if (part === undefined) throw new RangeError('a layout has at least one part');
   const header = stored.subarray(0, floeHeaderBytes);

@@ -1,20 +1,22 @@
 /** Writes messages and whole objects of format 1 as streams. */
+import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteStream } from '../base/byte-stream.ts';
 import { FloeEncryptor, type FloeSuite } from '../crypto/floe.ts';
+import { totalLength } from '../crypto/floe-segment.ts';
 import { encryptMessage } from '../crypto/floe-stream.ts';
 import type { SegmentPool } from '../crypto/pool/segment-pool.ts';
 import { systemRandom, type RandomSource } from '../crypto/random.ts';
 import type { SealedChecksum } from './checksums.ts';
 import { EnvelopeError } from './envelope-error.ts';
 import { attemptTagOf, messageAad } from './message.ts';
-import { buildIndexRegion, contiguousRegion } from './object-index.ts';
+import { buildIndexRegion, contiguousRegion, type IndexRegion } from './object-index.ts';
 import type { ObjectSecrets } from './object-secrets.ts';
 import { ownedStream } from '../base/owned-stream.ts';
 import { maxPartNumber, maxPlaintextBytes, partStoredSize, storedSize } from './sizes.ts';
 
 export { partPlaintextSize } from './sizes.ts';
 
-/** A last segment and an index region up to this length go out as one chunk: copying them is cheaper than a write. */
+/** A last segment and an index region up to this length go out as one chunk: copying them is cheaper than a write. A small object is no longer. */
 const joinBelowBytes = 65_536;
 
 /** What every message is made of. */
@@ -66,25 +68,44 @@ export interface EncryptedPart {
  * plaintext has another length; what the plaintext's stream throws passes unchanged.
  */
 export function encryptObject(input: EncryptObjectInput): EncryptedObject {
-  const { plaintextBytes, segmentSizeBytes, checksums, random = systemRandom } = input;
-  const storedBytes = storedSize(plaintextBytes);
+  const { plaintextBytes, segmentSizeBytes } = input;
+  const isSmall = plaintextBytes <= Math.min(segmentSizeBytes, joinBelowBytes);
+  return isSmall ? encryptAtOnce(input) : encryptBySegments(input);
+}
+
+/** A small object of one segment: one chunk, which costs less than the same steps as a stream. */
+function encryptAtOnce(input: EncryptObjectInput): EncryptedObject {
+  const { plaintext, plaintextBytes, pool } = input;
+  const encryptor = startEncryptor(input, 0);
+  const secrets = input.secrets.clone();
+  const reader = new ByteReader(plaintext);
+  let isGiven = false;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    if (isGiven) return undefined;
+    isGiven = true;
+    const message = await reader.lend(plaintextBytes, (pieces) => {
+      if (totalLength(pieces) < plaintextBytes) throw lengthMismatch();
+      return encryptor.encryptSegment(0, pieces, true, encryptor.header);
+    });
+    // Before the checksums, which are known at the plaintext's end (F1-MSG-7).
+    if (!(await reader.atEnd())) throw lengthMismatch();
+    pool?.countInline(1);
+    return Buffer.concat([message, contiguousRegion(indexRegionOf({ ...input, secrets }, encryptor))]);
+  };
+  const close = async () => {
+    secrets.dispose();
+    encryptor.dispose();
+    await reader.close();
+  };
+  return { floeHeader: encryptor.header, storedBytes: storedSize(plaintextBytes), body: ownedStream(next, close) };
+}
+
+function encryptBySegments(input: EncryptObjectInput): EncryptedObject {
+  const { plaintextBytes, segmentSizeBytes } = input;
   const messageBytes = partStoredSize(plaintextBytes, segmentSizeBytes);
   const { encryptor, body } = startMessage(input, 0);
   const secrets = input.secrets.clone();
   const messages = body[Symbol.asyncIterator]();
-  const attemptTag = attemptTagOf(encryptor.header);
-  const buildRegion = () =>
-    buildIndexRegion({
-      secrets,
-      index: {
-        totalPlaintextBytes: plaintextBytes,
-        parts: [{ partNumber: 0, plaintextBytes, attemptTag }],
-        checksums: checksums(),
-      },
-      layout: 'single',
-      segmentSizeBytes,
-      random,
-    });
 
   let sentBytes = 0;
   let region: AsyncIterator<Uint8Array> | undefined;
@@ -95,7 +116,7 @@ export function encryptObject(input: EncryptObjectInput): EncryptedObject {
     if (chunk === undefined) throw lengthMismatch();
     sentBytes += chunk.length;
     if (sentBytes < messageBytes) return chunk;
-    const built = buildRegion();
+    const built = indexRegionOf({ ...input, secrets }, encryptor);
     const joins = chunk.length <= joinBelowBytes && built.lengthBytes <= joinBelowBytes;
     region = (joins ? nothing() : built.stream())[Symbol.asyncIterator]();
     return joins ? Buffer.concat([chunk, contiguousRegion(built)]) : chunk;
@@ -112,7 +133,19 @@ export function encryptObject(input: EncryptObjectInput): EncryptedObject {
     secrets.dispose();
     await messages.return?.();
   };
-  return { floeHeader: encryptor.header, storedBytes, body: ownedStream(next, close, ready) };
+  return {
+    floeHeader: encryptor.header,
+    storedBytes: storedSize(plaintextBytes),
+    body: ownedStream(next, close, ready),
+  };
+}
+
+/** The index region of an object whose plaintext has ended. */
+function indexRegionOf(input: EncryptObjectInput, { header }: FloeEncryptor): IndexRegion {
+  const { secrets, plaintextBytes, segmentSizeBytes, checksums, random = systemRandom } = input;
+  const parts = [{ partNumber: 0, plaintextBytes, attemptTag: attemptTagOf(header) }];
+  const index = { totalPlaintextBytes: plaintextBytes, parts, checksums: checksums() };
+  return buildIndexRegion({ secrets, index, layout: 'single', segmentSizeBytes, random });
 }
 
 /** Encrypts a part of a multipart upload, under a fresh FLOE IV each time; the body fails as that of `encryptObject`. */
@@ -131,15 +164,21 @@ export function encryptPart(input: EncryptPartInput): EncryptedPart {
   };
 }
 
-/** A message under a fresh IV (F1-MSG-1), whose keys are cleared when its body ends. */
-function startMessage(input: MessageInput, partNumber: number): { encryptor: FloeEncryptor; body: ByteStream } {
-  const { secrets, suite, segmentSizeBytes, plaintext, plaintextBytes, pool, random = systemRandom } = input;
+/** What encrypts a message under a fresh IV (F1-MSG-1). */
+function startEncryptor(input: MessageInput, partNumber: number): FloeEncryptor {
+  const { secrets, suite, segmentSizeBytes, plaintextBytes, random = systemRandom } = input;
   // F1-SIZE-3; of a length that is no number, nothing would ever differ.
   if (!Number.isSafeInteger(plaintextBytes) || plaintextBytes < 0 || plaintextBytes > maxPlaintextBytes) {
     throw new RangeError('a message has 0 bytes to 50 TiB');
   }
   using key = secrets.messageKey(partNumber);
-  const encryptor = new FloeEncryptor(key, messageAad(partNumber), { suite, segmentSizeBytes }, { random });
+  return new FloeEncryptor(key, messageAad(partNumber), { suite, segmentSizeBytes }, { random });
+}
+
+/** A message as a stream; its keys are cleared when that ends. */
+function startMessage(input: MessageInput, partNumber: number): { encryptor: FloeEncryptor; body: ByteStream } {
+  const { plaintext, plaintextBytes, pool } = input;
+  const encryptor = startEncryptor(input, partNumber);
   const chunks = encryptMessage(
     encryptor,
     exactly(plaintext, plaintextBytes),

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 
 import type { ByteReader } from '../base/byte-reader.ts';
-import { contiguous } from '../crypto/floe-segment.ts';
+import { totalLength } from '../crypto/floe-segment.ts';
 import { floeHeaderBytes, type FloeDecryptor } from '../crypto/floe.ts';
 import { SegmentFlow, type SegmentBatch, type SegmentSource } from '../crypto/pool/segment-flow.ts';
 import { openJob, type SegmentJob } from '../crypto/pool/segment-job.ts';
@@ -92,7 +92,7 @@ class SliceSegments implements SegmentSource, Disposable {
   async next(): Promise<SegmentBatch | undefined> {
     const at = await this.#at();
     if (at === undefined) return undefined;
-    return this.#decrypt(at, await this.#read(nextSegmentBytes(at)));
+    return await this.#read(nextSegmentBytes(at), (pieces) => this.#decrypt(at, pieces));
   }
 
   ready(): SegmentBatch | undefined {
@@ -102,7 +102,8 @@ class SliceSegments implements SegmentSource, Disposable {
     const at = { slice, decryptor, segmentsLeft: slice.segmentCount - this.#segmentIndex };
     const lengthBytes = nextSegmentBytes(at);
     const { reader } = this.#input;
-    return reader.gather(lengthBytes) ? this.#decrypt(at, reader.lendNow(lengthBytes)) : undefined;
+    if (!reader.gather(lengthBytes)) return undefined;
+    return reader.lendNow(lengthBytes, (pieces) => this.#decrypt(at, pieces));
   }
 
   #decrypt({ decryptor, slice, segmentsLeft }: SlicePlace, pieces: readonly Uint8Array[]): SegmentBatch {
@@ -171,13 +172,14 @@ class SliceSegments implements SegmentSource, Disposable {
   }
 
   async #readHeader(): Promise<Uint8Array> {
-    return contiguous(await this.#read(floeHeaderBytes));
+    return await this.#read(floeHeaderBytes, (pieces) => Buffer.concat(pieces));
   }
 
-  async #read(lengthBytes: number): Promise<Uint8Array[]> {
-    const pieces = await this.#input.reader.lend(lengthBytes);
-    if (totalLength(pieces) < lengthBytes) throw truncated();
-    return pieces;
+  async #read<Result>(lengthBytes: number, use: (pieces: readonly Uint8Array[]) => Result): Promise<Result> {
+    return await this.#input.reader.lend(lengthBytes, (pieces) => {
+      if (totalLength(pieces) < lengthBytes) throw truncated();
+      return use(pieces);
+    });
   }
 }
 
@@ -202,10 +204,6 @@ function wholeSegments(pieces: readonly Uint8Array[], encryptedSegmentBytes: num
   const count = Math.floor(totalLength(pieces) / encryptedSegmentBytes);
   if (count === 0) throw truncated();
   return count;
-}
-
-function totalLength(pieces: readonly Uint8Array[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 function truncated(): EnvelopeError {

@@ -156,9 +156,12 @@ export class ResponseWriter {
         if (!this.#write(chunk)) await this.#drained();
         return;
       }
+      const isFirst = sent === chunk.length;
       // An await costs a turn of the microtask queue: taken only where the client has to be waited for.
       if (chunk.length > 0 && !this.#write(chunk)) await this.#drained();
       if (this.#gone) return;
+      // The client has its first byte while what else is at hand is made ready.
+      if (isFirst) this.#cork.letGo();
       step = readyStep(iterator) ?? (await iterator.next());
       if (this.#gone) return;
     }

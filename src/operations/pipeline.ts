@@ -4,7 +4,7 @@ import { hostId, renderError } from '../s3/error-document.ts';
 import { clientEtag } from '../s3/etag.ts';
 import type { S3Error } from '../s3/s3-error.ts';
 import { splitTarget } from '../s3/uri-encoding.ts';
-import type { RequestOutcome } from '../telemetry/telemetry.ts';
+import type { RequestFinished, RequestOutcome } from '../telemetry/telemetry.ts';
 import { corsHeadersFor } from './cors.ts';
 import { enter, type PipelineRequest, type Progress } from './entry.ts';
 import { decryptionFailureReason, toS3Error } from './failure.ts';
@@ -189,20 +189,25 @@ interface Ending {
   readonly error?: unknown;
 }
 
+/** At the end of this turn of the event loop: nobody waits for log and metrics, but the client does for what is sent in it. */
 function report(request: PipelineRequest, gateway: Gateway, progress: Progress, ending: Ending): void {
-  const { operation, accessKeyId, policy } = progress;
-  const { bucket, key } = progress.address;
-  gateway.telemetry.requestFinished({
+  const { operation, accessKeyId, policy, payload, address } = progress;
+  const { status, bytesOut, outcome = 'ok', errorCode, error } = ending;
+  const finished: RequestFinished = {
     requestId: request.requestId,
     remoteAddress: request.remoteAddress,
     operation,
+    status,
+    outcome,
     durationMs: performance.now() - progress.startMs,
-    bytesIn: progress.payload?.plaintextBytes ?? 0,
-    outcome: 'ok',
-    ...(accessKeyId === undefined ? {} : { accessKeyId }),
-    ...(bucket === undefined ? {} : { bucket }),
-    ...(key === undefined ? {} : { key }),
-    ...(policy === undefined ? {} : { policy }),
-    ...ending,
-  });
+    bytesIn: payload?.plaintextBytes ?? 0,
+    bytesOut,
+    accessKeyId,
+    bucket: address.bucket,
+    key: address.key,
+    policy,
+    errorCode,
+    error,
+  };
+  setImmediate(() => gateway.telemetry.requestFinished(finished));
 }

@@ -22,12 +22,12 @@ export interface RequestFinished {
   /** Plaintext bytes received and sent. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  readonly accessKeyId?: string;
-  readonly bucket?: string;
-  readonly key?: string;
-  readonly policy?: string;
+  readonly accessKeyId?: string | undefined;
+  readonly bucket?: string | undefined;
+  readonly key?: string | undefined;
+  readonly policy?: string | undefined;
   /** Code of the error document, where there was one. */
-  readonly errorCode?: string;
+  readonly errorCode?: string | undefined;
   /** What caused an outcome that is our fault. */
   readonly error?: unknown;
 }

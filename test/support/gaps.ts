@@ -16,6 +16,7 @@ const bunLacks = {
   adoptedHeads: 'its HTTP server does not watch over the time of a head on a connection that it is given',
   untouched: 'its HTTP server does not know connections that never sent a byte, so that a drain cannot close them',
   ownGrace: 'its HTTP server cannot stop to listen without closing idle connections of its own',
+  uncork: 'its HTTP server sends what was written, uncorked or not, at the end of the turn',
   oldKeepAlive: 'its HTTP server closes after each answer in HTTP/1.0',
 } as const;
 

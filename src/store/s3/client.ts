@@ -153,11 +153,7 @@ export class S3Client {
       if (status < 200 || status > 299) throw await errorOf(response, call.missing);
       return await read(response);
     } finally {
-      this.#hooks.onRequest?.({
-        operation: call.operation,
-        ...(status === undefined ? {} : { status }),
-        durationMs: performance.now() - startMs,
-      });
+      this.#hooks.onRequest?.({ operation: call.operation, status, durationMs: performance.now() - startMs });
     }
   }
 
@@ -200,11 +196,13 @@ export class S3Client {
 
 /** The query string; '' for no parameters. */
 function queryString(query: Query): string {
-  return Object.entries(query)
-    .flatMap(([name, value]) =>
-      value === undefined ? [] : [`${uriEncode(name, true)}=${uriEncode(String(value), true)}`],
-    )
-    .join('&');
+  let text = '';
+  for (const name of Object.keys(query)) {
+    const value = query[name];
+    if (value === undefined) continue;
+    text += `${text === '' ? '' : '&'}${uriEncode(name, true)}=${uriEncode(String(value), true)}`;
+  }
+  return text;
 }
 
 function parseEndpoint(endpoint: string): { readonly protocol: 'http:' | 'https:'; readonly host: string } {

@@ -101,24 +101,25 @@ export async function getObject(
   request: GetObjectRequest,
   { signal }: CallOptions,
 ): Promise<ObjectBody> {
-  const range: Headers = request.range === undefined ? {} : { range: rangeHeader(request.range) };
-  return await client.call(
-    { ...getCall(request, signal), headers: { ...identity, ...range, ...conditionHeaders(request.conditions) } },
-    async (response) => {
-      const extent = await extentOf(response, request.range !== undefined || request.partNumber !== undefined);
-      await requirePart(response, request.partNumber);
-      const head = headOf(response.headers);
-      const body = new ResumingBody({
-        first: response.body,
-        lengthBytes: extent.lengthBytes,
-        reopen: head.etag === '' ? undefined : reopener(client, { ...request, signal }, { ...head, ...extent }),
-        retries: client.retries,
-        signal,
-        pause: async (attempt, error) => await client.pause({ operation: 'GetObject', attempt, error, signal }),
-      });
-      return { ...head, ...extent, body, discard: async () => await body.discard() };
-    },
-  );
+  const headers: Record<string, string> = { ...identity, ...conditionHeaders(request.conditions) };
+  if (request.range !== undefined) headers['range'] = rangeHeader(request.range);
+  return await client.call(getCall(request, signal, headers), async (response) => {
+    const extent = await extentOf(response, request.range !== undefined || request.partNumber !== undefined);
+    await requirePart(response, request.partNumber);
+    const head = headOf(response.headers);
+    const body = new ResumingBody({
+      first: response.body,
+      lengthBytes: extent.lengthBytes,
+      reopen: head.etag === '' ? undefined : reopener(client, { request, signal, head, extent }),
+      retries: client.retries,
+      signal,
+      pause: async (attempt, error) => await client.pause({ operation: 'GetObject', attempt, error, signal }),
+    });
+    const { etag, lastModified, headers } = head;
+    const { sizeBytes, offsetBytes, lengthBytes } = extent;
+    const discard = async (): Promise<void> => await body.discard();
+    return { etag, lastModified, headers, sizeBytes, offsetBytes, lengthBytes, body, discard };
+  });
 }
 
 /** A backend that does not know part numbers answers the whole object, which is the first part at most. */
@@ -137,13 +138,14 @@ interface Extent {
   readonly lengthBytes: number;
 }
 
-function getCall(request: GetObjectRequest, signal: AbortSignal | undefined) {
+function getCall(request: GetObjectRequest, signal: AbortSignal | undefined, headers: Headers) {
   return {
     operation: 'GetObject',
     method: 'GET',
     bucket: request.bucket,
     key: request.key,
     query: { versionId: request.versionId, partNumber: request.partNumber },
+    headers,
     idempotent: true,
     missing: missingObject(request),
     signal,
@@ -153,24 +155,29 @@ function getCall(request: GetObjectRequest, signal: AbortSignal | undefined) {
 /** Asks for the rest of the very same object: its version where the backend names one, its ETag in any case. */
 function reopener(
   client: S3Client,
-  request: GetObjectRequest & { readonly signal: AbortSignal | undefined },
-  seen: Extent & Pick<ObjectHead, 'etag' | 'headers'>,
+  seen: {
+    readonly request: GetObjectRequest;
+    readonly signal: AbortSignal | undefined;
+    readonly head: Pick<ObjectHead, 'etag' | 'headers'>;
+    readonly extent: Extent;
+  },
 ): Reopen {
-  const version = request.versionId ?? seen.headers['x-amz-version-id'];
+  const { request, signal, head, extent } = seen;
   return async (givenBytes) => {
-    const first = seen.offsetBytes + givenBytes;
-    const last = seen.offsetBytes + seen.lengthBytes - 1;
+    const version = request.versionId ?? head.headers['x-amz-version-id'];
+    const first = extent.offsetBytes + givenBytes;
+    const last = extent.offsetBytes + extent.lengthBytes - 1;
+    const headers = { ...identity, range: rangeHeader({ first, last }), 'if-match': head.etag };
     return await client.call(
       {
-        ...getCall(request, request.signal),
+        ...getCall(request, signal, headers),
         query: { versionId: version === 'null' ? request.versionId : version },
-        headers: { ...identity, range: rangeHeader({ first, last }), 'if-match': seen.etag },
         retries: 0,
       },
       async (response) => {
-        const extent = await extentOf(response, true);
-        const same = quotedEtag(response.headers) === seen.etag && extent.sizeBytes === seen.sizeBytes;
-        if (same && extent.offsetBytes === first && extent.lengthBytes === last - first + 1) return response.body;
+        const rest = await extentOf(response, true);
+        const same = quotedEtag(response.headers) === head.etag && rest.sizeBytes === extent.sizeBytes;
+        if (same && rest.offsetBytes === first && rest.lengthBytes === last - first + 1) return response.body;
         await response.body.discard();
         throw s3Error('PreconditionFailed', 'The object changed in the storage backend while it was read.');
       },
@@ -241,14 +248,14 @@ function quotedEtag(headers: Headers): string {
 }
 
 /** Conditions as headers. */
-export function conditionHeaders(conditions: Conditions = {}): Headers {
+export function conditionHeaders(conditions: Conditions = {}): Record<string, string> {
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
-  return {
-    ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
-    ...(ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch }),
-    ...(ifModifiedSince === undefined ? {} : { 'if-modified-since': ifModifiedSince }),
-    ...(ifUnmodifiedSince === undefined ? {} : { 'if-unmodified-since': ifUnmodifiedSince }),
-  };
+  const headers: Record<string, string> = {};
+  if (ifMatch !== undefined) headers['if-match'] = ifMatch;
+  if (ifNoneMatch !== undefined) headers['if-none-match'] = ifNoneMatch;
+  if (ifModifiedSince !== undefined) headers['if-modified-since'] = ifModifiedSince;
+  if (ifUnmodifiedSince !== undefined) headers['if-unmodified-since'] = ifUnmodifiedSince;
+  return headers;
 }
 
 /** A conditional write whose answer got lost would fail when it is sent again, though it took place. */

@@ -34,7 +34,7 @@ export interface S3RequestEvent {
   /** S3's name of the operation, e.g. `PutObject`. */
   readonly operation: string;
   /** HTTP status; undefined when no answer came. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** Until the answer's headers, for short answers until their end. */
   readonly durationMs: number;
 }

@@ -1,5 +1,5 @@
 import type { ByteIterator, ByteStream } from '../../base/byte-stream.ts';
-import { handOver } from '../../base/chunk-memory.ts';
+import { handOver, handOverEnd, release } from '../../base/chunk-memory.ts';
 import type { FlowBudget } from '../../base/flow-budget.ts';
 
 /** A rest of at most this is read and thrown away to keep the connection; a longer one costs more than a new connection. */
@@ -68,7 +68,7 @@ export class ResponseBody implements ByteStream, ByteIterator {
 
   /** Gives up the rest: drains a short one, destroys the connection otherwise. Never throws. */
   async discard(): Promise<void> {
-    this.#chunks.length = 0;
+    for (const chunk of this.#chunks.splice(0)) release(chunk);
     this.#dequeued(this.#queuedBytes);
     if (this.#state !== 'open') return;
     this.#state = 'draining';
@@ -94,7 +94,9 @@ export class ResponseBody implements ByteStream, ByteIterator {
       if (lengthBytes > maxBytes) throw new Error(`an answer longer than ${maxBytes} bytes`);
       chunks.push(chunk);
     }
-    return Buffer.concat(chunks, lengthBytes);
+    const whole = Buffer.concat(chunks, lengthBytes);
+    for (const chunk of chunks) release(chunk);
+    return whole;
   }
 
   /** Called by the connection: more bytes. */
@@ -107,8 +109,9 @@ export class ResponseBody implements ByteStream, ByteIterator {
       return;
     }
     if (this.#state !== 'open') return;
-    // Whole chunks are as they were read from the socket; undici looks at them no more.
-    this.#chunks.push(handOver(chunk));
+    // Whole chunks are as they were read from the socket; undici looks at them no more. Bodies of a known length are not coded
+    // in pieces: what was read with one has nothing in front of it but the head, and nothing behind it.
+    this.#chunks.push(this.#lengthBytes === undefined ? handOver(chunk) : handOverEnd(chunk));
     this.#queuedBytes += chunk.length;
     this.#budget.hold(chunk.length);
     if (this.#queuedBytes >= this.#budget.limitBytes && !this.#paused) {

@@ -86,10 +86,10 @@ export class Transport {
         path: request.path,
         headers:
           lengthBytes === undefined ? request.headers : { ...request.headers, 'content-length': String(lengthBytes) },
+        headersTimeout: Math.max(headersTimeoutMs, this.#options.headersTimeoutMs),
         ...(body === undefined || lengthBytes === 0 ? {} : { body: dispatchBody(body) }),
         // undici closes the connection after every HEAD unless told not to.
         ...(request.method === 'HEAD' ? { reset: false } : {}),
-        headersTimeout: Math.max(headersTimeoutMs, this.#options.headersTimeoutMs),
       },
       exchange,
     );

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { ByteReader, ReaderClosedError, UnexpectedEndError } from '../../../src/base/byte-reader.ts';
 import { ownedStream } from '../../../src/base/owned-stream.ts';
 import type { ByteStream } from '../../../src/base/byte-stream.ts';
-import { handOver } from '../../../src/base/chunk-memory.ts';
+import { handOver, lendPart } from '../../../src/base/chunk-memory.ts';
 
 interface Source {
   readonly stream: ByteStream;
@@ -87,38 +87,51 @@ describe('ByteReader', () => {
   });
 });
 
+const lengthsOf = (pieces: readonly Uint8Array[]): number[] => pieces.map(({ length }) => length);
+const joined = (pieces: readonly Uint8Array[]): Buffer => Buffer.concat(pieces);
+
 describe('ByteReader: lending', () => {
   const size = 16 * 1024;
 
-  it('frees a chunk that was handed over at the call after the one that lent its last piece', async () => {
+  it('frees a chunk that was handed over once its last piece was used, and not before', async () => {
     const chunks = [1, 2, 3].map((value) => handOver(Buffer.alloc(size, value)));
     const reader = new ByteReader(sourceOf(chunks).stream);
-    const lengths = (): number[] => chunks.map(({ length }) => length);
-    await reader.lend(size - 1);
-    await reader.lend(2);
-    assert.deepEqual(lengths(), [size, size, size], 'the first chunk has just lent its last byte');
-    const pieces = await reader.lend(size);
-    assert.deepEqual(lengths(), [0, size, size]);
-    assert.deepEqual(
-      pieces.map((piece) => [piece.length, piece[0]]),
-      [
-        [size - 1, 2],
-        [1, 3],
-      ],
-    );
-    await reader.lend(size);
-    assert.deepEqual(lengths(), [0, 0, size], 'a call that comes to the end frees what was lent before');
+    const during = async (length: number): Promise<readonly number[]> =>
+      await reader.lend(length, () => lengthsOf(chunks));
+    assert.deepEqual(await during(size - 1), [size, size, size]);
+    assert.deepEqual(await during(2), [size, size, size]);
+    assert.deepEqual(lengthsOf(chunks), [0, size, size]);
+    const pieces = await reader.lend(size, (lent) => lent.map((piece) => [piece.length, piece[0]]));
+    assert.deepEqual(pieces, [
+      [size - 1, 2],
+      [1, 3],
+    ]);
+    assert.deepEqual(lengthsOf(chunks), [0, 0, size]);
+    await reader.lend(size, () => undefined);
+    assert.deepEqual(lengthsOf(chunks), [0, 0, 0], 'and so at the end');
     await reader.close();
+  });
+
+  it('frees it also where its use fails', async () => {
+    const chunk = handOver(Buffer.alloc(size));
+    const reader = new ByteReader(sourceOf([chunk]).stream);
+    await assert.rejects(
+      reader.lend(size, () => {
+        throw new Error('of no use');
+      }),
+      /of no use/,
+    );
+    assert.equal(chunk.length, 0);
   });
 
   it('leaves alone what was read, and what nobody handed over', async () => {
     const chunks = [handOver(Buffer.alloc(size)), Buffer.alloc(size), handOver(Buffer.alloc(size))];
     const reader = new ByteReader(sourceOf(chunks).stream);
     await reader.read(size);
-    await reader.lend(size);
-    await reader.lend(1);
+    await reader.lend(size, lengthsOf);
+    await reader.lend(1, lengthsOf);
     await collect(reader.rest());
-    await reader.lend(1);
+    await reader.lend(1, lengthsOf);
     assert.ok(chunks.every(({ length }) => length === size));
   });
 
@@ -137,8 +150,8 @@ describe('ByteReader: lending', () => {
           const reader = new ByteReader(sourceOf(chunks).stream);
           let offset = 0;
           for (const { length, lends } of steps) {
-            const pieces = lends ? await reader.lend(length) : await reader.read(length);
-            assert.ok(Buffer.concat(pieces).equals(all.subarray(offset, offset + length)));
+            const got = lends ? await reader.lend(length, joined) : joined(await reader.read(length));
+            assert.ok(got.equals(all.subarray(offset, offset + length)));
             offset = Math.min(all.length, offset + length);
           }
           assert.ok(Buffer.concat(await collect(reader.rest())).equals(all.subarray(offset)));
@@ -270,11 +283,24 @@ describe('own', () => {
     assert.deepEqual(await reader.own(1), []);
   });
 
-  it('frees what was lent before', async () => {
-    const lent = handed(1);
-    const reader = new ByteReader(sourceOf([lent, handed(2)]).stream);
-    await reader.lend(large);
-    await reader.own(large);
-    assert.equal(lent.length, 0);
+  it('gives back what it had to copy, and only that', async () => {
+    const buffer = new Uint8Array(2 * large).fill(1);
+    let givenBack = 0;
+    lendPart(buffer.buffer, large, () => {
+      givenBack += 1;
+    });
+    const part = handOver(buffer.subarray(0, large));
+    const whole = handed(2);
+    const reader = new ByteReader(sourceOf([part, whole]).stream);
+    const pieces = await reader.own(2 * large);
+    assert.equal(givenBack, 1);
+    assert.deepEqual(
+      pieces.map((piece) => [piece.length, piece[0]]),
+      [
+        [large, 1],
+        [large, 2],
+      ],
+    );
+    assert.equal(pieces[1]?.buffer, whole.buffer);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { claim, handOver, keep, lendPart, release } from '../../../src/base/chunk-memory.ts';
+import { claim, handOver, handOverEnd, keep, lendPart, release } from '../../../src/base/chunk-memory.ts';
 
 const large = 32 * 1024;
 
@@ -127,5 +127,26 @@ describe('a part that was lent', () => {
       release(handOver(state.buffer.subarray(0, large)));
       assert.equal(state.givenBack, 0);
     }
+  });
+
+  it('is given back by its end alone where nobody uses what is in front of that', () => {
+    for (const from of [0, 1, large - 1]) {
+      const state = lent();
+      release(handOverEnd(state.buffer.subarray(from, large)));
+      assert.equal(state.givenBack, 1);
+    }
+    for (const to of [large - 1, large + 1]) {
+      const state = lent();
+      release(handOverEnd(state.buffer.subarray(0, to)));
+      assert.equal(state.givenBack, 0);
+    }
+  });
+
+  it('is not what is handed over by its end where nothing was lent', () => {
+    const chunk = handOverEnd(Buffer.alloc(large, 1));
+    const view = handOverEnd(Buffer.alloc(large, 1).subarray(1));
+    release(chunk);
+    release(view);
+    assert.deepEqual([chunk.length, view.length], [0, large - 1]);
   });
 });

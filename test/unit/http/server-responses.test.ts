@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 
+import type { ByteIterator, ByteStream } from '../../../src/base/byte-stream.ts';
 import { handOver } from '../../../src/base/chunk-memory.ts';
 import type { HttpResponse, HttpServerError } from '../../../src/http/exchange.ts';
 import { needs } from '../../support/gaps.ts';
@@ -286,4 +288,44 @@ test('chunks that were handed over are freed once they are sent, and not before'
   assert.ok(text.endsWith(`\r\n\r\n${expected}`));
   assert.deepEqual(codes, []);
   assert.ok(chunks.every(({ length }) => length === 0));
+});
+
+/** A client on a thread of its own, which goes on while the event loop is busy: sets the flag when it got the text. */
+const waitingClient = `
+  const { connect } = require('node:net');
+  const { workerData: { port, request, text, flag } } = require('node:worker_threads');
+  const socket = connect(port, '127.0.0.1', () => socket.write(request));
+  let received = '';
+  socket.on('data', (chunk) => {
+    received += chunk.toString('latin1');
+    if (!received.endsWith(text)) return;
+    Atomics.store(flag, 0, 1);
+    Atomics.notify(flag, 0);
+  });
+`;
+
+test('the first chunk is with the client before the next is made', needs('uncork'), async () => {
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const waited = Promise.withResolvers<string>();
+  let isMade = false;
+  const body: ByteIterator & ByteStream = {
+    [Symbol.asyncIterator]: () => body,
+    next: () =>
+      Promise.resolve(!isMade ? { done: false, value: Buffer.from('first') } : { done: true, value: undefined }),
+    ready: () => {
+      if (isMade) return undefined;
+      // As a cipher would, holds up everything else.
+      waited.resolve(Atomics.wait(flag, 0, 0, 5000));
+      isMade = true;
+      return Buffer.from('second');
+    },
+  };
+  await using server = await startServer({
+    handler: () => Promise.resolve({ status: 200, headers: { 'content-length': '11' }, body }),
+  });
+  const { port } = server.address();
+  const client = new Worker(waitingClient, { eval: true, workerData: { port, request: get, text: 'first', flag } });
+  const seen = await waited.promise;
+  await client.terminate();
+  assert.notEqual(seen, 'timed-out');
 });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 
 import { handOver, release } from '../../../../src/base/chunk-memory.ts';
 import { FlowBudget } from '../../../../src/base/flow-budget.ts';
 import { ReceiveBuffers } from '../../../../src/store/s3/receive-buffers.ts';
+import { Transport } from '../../../../src/store/s3/transport.ts';
 import { needs } from '../../../support/gaps.ts';
 
 const lengthBytes = 24 * 1024 * 1024;
@@ -67,5 +69,50 @@ describe('ReceiveBuffers', () => {
       };
       next();
     });
+  });
+});
+
+/** How many of the chunks of each answer to `count` requests, made one after the other, came in a buffer of their own. */
+async function viewsOfAnswers(count: number, body: Buffer): Promise<readonly number[]> {
+  const server = createHttpServer((_request, response) => response.end(body)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  const transport = new Transport({
+    protocol: 'http:',
+    maxConnections: 1,
+    connectTimeoutMs: 5000,
+    headersTimeoutMs: 5000,
+    bodyTimeoutMs: 5000,
+    budget: new FlowBudget(),
+  });
+  const authority = `127.0.0.1:${address.port}`;
+  const views: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const answer = await transport.send({ method: 'GET', authority, path: '/', headers: { host: authority } });
+    let inOwn = 0;
+    let offset = 0;
+    for await (const chunk of answer.body) {
+      if (chunk.buffer.byteLength === 2 ** 20) inOwn += 1;
+      assert.equal(Buffer.compare(chunk, body.subarray(offset, offset + chunk.length)), 0);
+      offset += chunk.length;
+      release(chunk);
+    }
+    assert.equal(offset, body.length);
+    views.push(inOwn);
+  }
+  await transport.close();
+  server.close();
+  return views;
+}
+
+describe('the buffers of ReceiveBuffers', () => {
+  it('come back from every answer, also from those whose head came with the body', needs('onread'), async () => {
+    // More answers than there are buffers; those that were lost would come back only with the garbage.
+    const views = await viewsOfAnswers(40, content().subarray(0, 400 * 1024));
+    assert.ok(
+      views.slice(-10).every((count) => count > 0),
+      `chunks in buffers of their own, by answer: ${views.join(' ')}`,
+    );
   });
 });
