@@ -1,7 +1,7 @@
 /**
  * The least that an encrypting proxy in Node does, to tell what of the gateway's cost is the runtime's: `node:http` towards
  * clients, plain TCP towards the server with as little parsing as there can be, AES-256-GCM over each 64 KiB. It checks nothing,
- * keeps no keys, stores no envelopes, logs nothing; answers are ciphertext, so they cannot be compared. Gets a BareRelayJob
+ * keeps no keys, stores no envelopes, logs nothing; answers are ciphertext, so they cannot be compared. Gets a YardstickJob
  * as a message, answers its port. Not a proxy for anything else: it knows answers with a length only.
  */
 import { createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
@@ -9,14 +9,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 
-import type { BareRelayJob } from './bare-relay-process.ts';
+import type { YardstickJob } from './yardstick-process.ts';
 
 const segmentBytes = 64 * 1024;
 /** What one read of a socket takes at most. */
 const readBytes = 512 * 1024;
 const mostWaitingBytes = 2 ** 20;
 
-const [job]: readonly BareRelayJob[] = await once(process, 'message');
+const [job]: readonly YardstickJob[] = await once(process, 'message');
 if (job === undefined) throw new Error('no job');
 const { host, port } = job;
 const key = createSecretKey(randomBytes(32));

@@ -53,6 +53,8 @@ export const subject = 'gateway';
 
 /** What an encrypting proxy in Node costs at least: `bare-relay.ts`. */
 export const bareRelay = 'bare relay';
+/** Target: see `least-gateway.ts`. */
+export const leastGateway = 'least gateway';
 
 /** The gateway, bound to one core. */
 export const oneCore = 'gateway, one core';

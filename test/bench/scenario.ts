@@ -2,11 +2,11 @@ import { cpSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { startGateway, type GatewayOptions, type Variant } from './gateway.ts';
-import { startBareRelay } from './bare-relay-process.ts';
 import { measure, type Load } from './measure.ts';
 import { startMinio } from './minio.ts';
-import { bareRelay, subject, type Sample } from './results.ts';
+import { bareRelay, leastGateway, subject, type Sample } from './results.ts';
 import { makeBucket, type Target } from './target.ts';
+import { startYardstick, yardstickNames } from './yardstick-process.ts';
 
 /** What every scenario is told. */
 export interface Bench {
@@ -49,12 +49,16 @@ export async function startPair(bench: Bench): Promise<readonly [minio: Target, 
 }
 
 /** What no gateway in Node goes below, in front of the same server; not where less of everything is measured, or gateways are compared. */
-export async function bareRelays(bench: Bench, backend: Target): Promise<readonly Target[]> {
+export async function yardsticks(bench: Bench, backend: Target): Promise<readonly Target[]> {
   if (bench.isQuick || bench.against !== undefined) return [];
-  const relay = await startBareRelay(backend);
-  bench.stopAtEnd(relay);
-  await makeBucket(relay);
-  return [relay];
+  const targets: Target[] = [];
+  for (const name of yardstickNames) {
+    const target = await startYardstick(name, backend);
+    bench.stopAtEnd(target);
+    await makeBucket(target);
+    targets.push(target);
+  }
+  return targets;
 }
 
 /** A MinIO that ends with the scenario. */
@@ -98,7 +102,7 @@ export async function store(target: Target, { job }: Load, { verify = true } = {
   const { objectBytes, keys } = job;
   const once = { objectBytes, keys, connections: 1, requests: keys, signedPayload: true };
   await measure(target, { name: 'store', job: { ...once, verify: false, method: 'PUT' } }, 0);
-  if (verify && target.name !== bareRelay)
+  if (verify && target.name !== bareRelay && target.name !== leastGateway)
     await measure(target, { name: 'compare', job: { ...once, verify, method: 'GET' } }, 0);
 }
 

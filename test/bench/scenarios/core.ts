@@ -1,7 +1,7 @@
 /** What most requests are: whole objects, large and small, with the CPU they cost. */
 import type { Load } from '../measure.ts';
 import { measure } from '../measure.ts';
-import { bareRelays, interleaved, startPair, startSubject, store, type Bench, type Scenario } from '../scenario.ts';
+import { yardsticks, interleaved, startPair, startSubject, store, type Bench, type Scenario } from '../scenario.ts';
 import type { Target } from '../target.ts';
 
 const mebibyte = 2 ** 20;
@@ -27,7 +27,7 @@ export const core: Scenario = {
   async run(bench) {
     const loads = coreLoads(bench.isQuick).filter(({ name }) => bench.isWanted(name));
     const [minio, ...gateways] = await startPair(bench);
-    const targets = [minio, ...gateways, ...(await bareRelays(bench, minio)), ...(await embedded(bench))];
+    const targets = [minio, ...gateways, ...(await yardsticks(bench, minio)), ...(await embedded(bench))];
     for (const target of targets) {
       for (const load of oneOfEachSize(loads)) await store(target, load);
       for (const load of loads) await measure(target, warmUp(load), 0);

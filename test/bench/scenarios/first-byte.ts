@@ -1,6 +1,6 @@
 /** How long a GET takes until the first byte of the object is there. */
 import { measure, type Load } from '../measure.ts';
-import { bareRelays, interleaved, startPair, store, type Scenario } from '../scenario.ts';
+import { yardsticks, interleaved, startPair, store, type Scenario } from '../scenario.ts';
 
 const name = 'first byte of 1 MiB';
 
@@ -11,7 +11,7 @@ export const firstByte: Scenario = {
   async run(bench) {
     const load = firstByteLoad(bench.isQuick ? 300 : 1000);
     const [minio, ...gateways] = await startPair(bench);
-    const targets = [minio, ...gateways, ...(await bareRelays(bench, minio))];
+    const targets = [minio, ...gateways, ...(await yardsticks(bench, minio))];
     for (const target of targets) {
       await store(target, load);
       await measure(target, firstByteLoad(200), 0);

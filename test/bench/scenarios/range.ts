@@ -3,7 +3,7 @@ import { startGateway } from '../gateway.ts';
 import { measure, type Load } from '../measure.ts';
 import { startRelay } from '../relay-process.ts';
 import { subject, type Sample } from '../results.ts';
-import { bareRelays, folderOf, interleaved, startPair, store, type Bench, type Scenario } from '../scenario.ts';
+import { yardsticks, folderOf, interleaved, startPair, store, type Bench, type Scenario } from '../scenario.ts';
 import type { Target } from '../target.ts';
 
 const name = '64 KiB range of 1 GiB';
@@ -15,7 +15,7 @@ export const range: Scenario = {
   async run(bench) {
     const load = rangeLoad(bench.isQuick ? 300 : 1000);
     const [minio, gateway, ...more] = await startPair(bench);
-    const others = [...more, ...(await bareRelays(bench, minio))];
+    const others = [...more, ...(await yardsticks(bench, minio))];
     for (const target of [minio, gateway, ...others]) {
       await store(target, load, { verify: false });
       await measure(target, rangeLoad(200), 0);
