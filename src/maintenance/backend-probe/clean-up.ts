@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { messageOf } from '../../base/message-of.ts';
 import { S3Error } from '../../s3/s3-error.ts';
 import type { CallOptions } from '../../store/object-store.ts';
@@ -15,6 +17,9 @@ export interface UsedPlace {
 /** Deletes versions under governance, which only a probe that may do so has put there. */
 const bypass = { 'x-amz-bypass-governance-retention': 'true' };
 
+/** A server may still be clearing away an upload that it refused: its bucket is not empty for a moment. */
+const pausesMs = [100, 400, 1500, 4000];
+
 /**
  * Removes everything: uploads, versions, objects, and the bucket where it is the probe's own.
  * @returns what is left, and why.
@@ -25,7 +30,7 @@ export async function removeAll(place: UsedPlace): Promise<readonly string[]> {
   const left: string[] = [];
   for (const upload of client.begun) await store.abortUpload(upload, { signal }).catch(() => {});
   await attempt(left, `objects below ${bucket}/${place.prefix}`, removeObjects(place));
-  if (own) await attempt(left, `bucket ${bucket}`, store.deleteBucket(bucket, { signal }));
+  if (own) await attempt(left, `bucket ${bucket}`, removeBucket(place));
   return left;
 }
 
@@ -35,6 +40,23 @@ async function attempt(left: string[], what: string, removing: Promise<void>): P
   } catch (error) {
     if (error instanceof S3Error && error.code === 'NoSuchBucket') return;
     left.push(`${what}: ${messageOf(error)}`);
+  }
+}
+
+async function removeBucket(place: UsedPlace): Promise<void> {
+  const { client, signal } = place;
+  for (const pauseMs of [...pausesMs, undefined]) {
+    try {
+      await client.store.deleteBucket(client.bucket, { signal });
+      return;
+    } catch (error) {
+      const mayPass = error instanceof S3Error && error.code === 'BucketNotEmpty';
+      if (!mayPass || pauseMs === undefined) throw error;
+      await delay(pauseMs, undefined, { signal }).catch(() => {
+        throw error;
+      });
+      await removeObjects(place);
+    }
   }
 }
 
