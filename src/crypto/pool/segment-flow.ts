@@ -26,7 +26,7 @@ export interface SegmentSource {
 
 /**
  * The results of a stream's segments in their order, whoever does them: the event loop one after the other, or, for as
- * long as it helps, the threads of a pool and the event loop together, reading ahead by `pool.laneDepth` jobs at most.
+ * long as it helps, the threads of a pool and the event loop together, beginning no job once as much as `pool.laneDepth` jobs is read ahead.
  */
 export class SegmentFlow {
   readonly #source: SegmentSource;

@@ -109,8 +109,9 @@ describe('the bounds of a pool', () => {
     await chunks.next();
     await chunks.next();
     await sleep(50);
-    // Four jobs of ten segments, and what was taken; one chunk is looked ahead.
-    assert.ok(read <= (4 * 10 + 10 + 3) * 50, `${read} bytes were read ahead`);
+    // Taken are the first segment, which is done here, and at most a job of ten. Another is begun below four jobs, whose segments need
+    // not be all in jobs: so 39 may become 49. One chunk is looked ahead.
+    assert.ok(read <= (1 + 10 + 39 + 10 + 1) * 50, `${read} bytes were read ahead`);
     await chunks.return?.();
   });
 
